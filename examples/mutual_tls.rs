@@ -1,20 +1,19 @@
-//! Mutual TLS to the authorization server: a service authenticates by its certificate.
+//! Mutual TLS to the authorization server: a service authenticates by its certificate, and its
+//! tokens are bound to it.
 //!
 //! Run: `cargo run --example mutual_tls`
 //!
-//! Prints: `without a certificate: Transient`
+//! Prints: `without a certificate: ClientMisconfigured`
 
-mod tls_server;
-
-use axum::{Json, Router, routing::post};
 use bytes::Bytes;
 use http::Request;
-use obo::authorization_server::{HttpService, ServerMetadata};
+use obo::authorization_server::HttpService;
+use obo::binding::ClientCertificate;
 use obo::client::TlsClientAuth;
 use obo::{AuthorizationServer, Client, ConfigError, TokenExchange};
 use obo_examples::BoxError;
+use obo_testkit::TestIdp;
 use reqwest::{Certificate, ClientBuilder, Identity, redirect::Policy};
-use serde_json::{Value, json};
 use tower::service_fn;
 
 /// An HTTP client with these certificates. It must not follow redirects.
@@ -31,41 +30,35 @@ fn http(client: ClientBuilder) -> Result<HttpService, reqwest::Error> {
     )))
 }
 
-/// `TlsClientAuth` sends the client's identifier, and TLS proves it.
-fn exchange(url: &str, http: HttpService) -> Result<TokenExchange, ConfigError> {
-    let metadata = ServerMetadata::new(None, Some(&format!("{url}/token")))?;
-    let server = AuthorizationServer::builder(url)
-        .with_metadata(metadata)
-        .with_http(http);
-    TokenExchange::builder(server.build()?, Client::new("service-a", TlsClientAuth)).build()
-}
-
-/// Stands for the token endpoint. TLS has verified the certificate before.
-async fn token(form: String) -> Json<Value> {
-    assert!(form.contains("client_id=service-a"));
-    Json(json!({ "access_token": "token-1", "token_type": "Bearer", "expires_in": 300 }))
+/// `TlsClientAuth` sends the client's identifier, and TLS proves it. A token that is not bound to
+/// the certificate is refused.
+fn exchange(issuer: &str, http: HttpService, der: &[u8]) -> Result<TokenExchange, ConfigError> {
+    let server = AuthorizationServer::builder(issuer).with_http(http);
+    let thumbprint = *ClientCertificate::from_der(der).thumbprint();
+    TokenExchange::builder(server.build()?, Client::new("service-a", TlsClientAuth))
+        .bound_to_certificate(move || thumbprint)
+        .build()
 }
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    let app = Router::new().route("/token", post(token));
-    let (url, pem) = tls_server::serve(app).await?;
+    let idp = TestIdp::builder().mutual_tls().start().await;
+    let client = idp.client("service-a").tls_client_auth("service-a");
+    client.may_request("service-b");
 
     // The authority that issued the server's certificate, then this service's certificate and key.
-    let roots = [Certificate::from_pem(pem.authority.as_bytes())?];
-    let builder = reqwest::Client::builder().tls_certs_only(roots);
-    let identity = Identity::from_pem(pem.client.as_bytes())?;
-    let with_certificate = exchange(&url, http(builder.identity(identity))?)?;
-    let token = with_certificate.app_only_token("service-b").await?;
-    println!("with the certificate: {}", token.token().expose());
+    let root = Certificate::from_pem(idp.authority_pem().as_bytes())?;
+    let own = idp.certificate("service-a");
+    let identity = Identity::from_pem(own.identity_pem().as_bytes())?;
+    let builder = reqwest::Client::builder().tls_certs_only([root.clone()]);
+    let with = exchange(idp.issuer(), http(builder.identity(identity))?, own.der())?;
+    let token = with.app_only_token("service-b").await?;
+    println!("with the certificate: {:?}", token.token());
 
-    let roots = [Certificate::from_pem(pem.authority.as_bytes())?];
-    let builder = reqwest::Client::builder().tls_certs_only(roots);
-    let without = exchange(&url, http(builder)?)?;
+    let builder = reqwest::Client::builder().tls_certs_only([root]);
+    let without = exchange(idp.issuer(), http(builder)?, own.der())?;
     let error = without.app_only_token("service-b").await.err();
-    println!(
-        "without a certificate: {:?}",
-        error.ok_or("a token")?.kind()
-    );
+    let kind = error.ok_or("a token")?.kind();
+    println!("without a certificate: {kind:?}");
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 pub mod chain;
 mod services;
+pub mod tls_server;
 
 pub use services::{
     Http, StockService, caller, grpc_service_b, http, send, serve, service_b, text,
@@ -34,6 +35,8 @@ pub mod readmes {
         OboTonic = "../../crates/obo-tonic/README.md",
         OboConfig = "../../crates/obo-config/README.md",
         OboGateway = "../../crates/obo-gateway/README.md",
+        OboAudit = "../../crates/obo-audit/README.md",
+        OboRedis = "../../crates/obo-redis/README.md",
         OboTestkit = "../../crates/obo-testkit/README.md",
     }
 }
@@ -42,8 +45,11 @@ pub mod readmes {
 #[cfg(doctest)]
 pub mod guides {
     pages! {
+        AuditRecords = "../../docs/audit-records.md",
         BackgroundWork = "../../docs/guides/background-work.md",
+        BoundTokens = "../../docs/guides/bound-tokens.md",
         CallOnBehalfOfAUser = "../../docs/guides/call-on-behalf-of-a-user.md",
+        ConfigurationFile = "../../docs/guides/configuration-file.md",
         ConfigurePerAuthorizationServer = "../../docs/guides/configure-per-authorization-server.md",
         Introspection = "../../docs/guides/introspection.md",
         LayerOrder = "../../docs/guides/layer-order.md",
@@ -51,6 +57,7 @@ pub mod guides {
         Migrating = "../../docs/guides/migrating.md",
         Operations = "../../docs/guides/operations.md",
         ProtectAnApi = "../../docs/guides/protect-an-api.md",
+        RunAFleet = "../../docs/guides/run-a-fleet.md",
         TestWithTheTestkit = "../../docs/guides/test-with-the-testkit.md",
     }
 

@@ -7,10 +7,14 @@
     reason = "a target reports a finding by a panic"
 )]
 
+pub mod audit_log;
 pub mod authorization_header;
+pub mod client_cert_header;
 pub mod compact_jws;
 pub mod config_document;
 pub mod discovery_document;
+pub mod dpop_proof;
+pub mod event_token;
 pub mod introspection_response;
 pub mod jwks_document;
 pub mod layer_with_mock_idp;

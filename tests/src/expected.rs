@@ -24,7 +24,28 @@ pub struct Refusal {
     pub challenge: Option<&'static str>,
     /// `Retry-After`.
     pub retry_after: Option<&'static str>,
+    /// The schemes of the challenges.
+    pub schemes: Schemes,
+    /// Whether `DPoP-Nonce` has a new nonce.
+    pub has_nonce: bool,
 }
+
+/// The schemes that the challenges of a refusal name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schemes {
+    /// `Bearer` alone.
+    Bearer,
+    /// `Bearer`, and an offer of `DPoP`.
+    Both,
+    /// `DPoP` alone.
+    Dpop,
+}
+
+/// The parameter that each challenge of the scheme `DPoP` has.
+const ALGS: &str = r#"algs="RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 EdDSA""#;
+
+/// What stands for each well-formed nonce in [`Got::masked`].
+const NONCE: &str = "dpop-nonce: (a nonce)";
 
 const fn refusal(
     status: u16,
@@ -41,6 +62,8 @@ const fn refusal(
         needed: None,
         challenge,
         retry_after: None,
+        schemes: Schemes::Bearer,
+        has_nonce: false,
     }
 }
 
@@ -134,6 +157,30 @@ pub const UNINTROSPECTED: Refusal = Refusal {
     ..UNAVAILABLE
 };
 
+/// A proof that is not valid.
+pub const PROOF: Refusal = Refusal {
+    schemes: Schemes::Dpop,
+    ..refusal(
+        401,
+        "16",
+        "invalid proof",
+        "INVALID_DPOP_PROOF",
+        Some(r#"Bearer error="invalid_dpop_proof""#),
+    )
+};
+/// A proof without a good nonce.
+pub const NO_NONCE: Refusal = Refusal {
+    schemes: Schemes::Dpop,
+    has_nonce: true,
+    ..refusal(
+        401,
+        "16",
+        "invalid proof",
+        "USE_DPOP_NONCE",
+        Some(r#"Bearer error="use_dpop_nonce""#),
+    )
+};
+
 /// What a request got: status, and headers as text without those of the transport.
 #[derive(Debug, PartialEq)]
 pub struct Got {
@@ -154,18 +201,43 @@ impl Refusal {
         let mut line = |name: &str, value: Option<&str>| {
             headers.extend(value.map(|value| format!("{name}: {value}")));
         };
-        line("www-authenticate", self.challenge);
+        for challenge in self.challenges() {
+            line("www-authenticate", Some(&challenge));
+        }
         line("retry-after", self.retry_after);
         line("content-type", grpc);
         line("grpc-status", grpc.map(|_| self.grpc_status));
         line("grpc-message", grpc.map(|_| self.grpc_message));
         let details = self.details();
         line("grpc-status-details-bin", grpc.map(|_| &*details));
+        if self.has_nonce {
+            headers.insert(NONCE.to_owned());
+        }
         Got {
             status: if grpc.is_some() { 200 } else { self.status },
             headers,
             rest: (0, false),
             reached: 0,
+        }
+    }
+
+    /// The same refusal with challenges of these schemes.
+    pub fn with(self, schemes: Schemes) -> Self {
+        Self { schemes, ..self }
+    }
+
+    fn challenges(&self) -> Vec<String> {
+        let Some(bearer) = self.challenge else {
+            return Vec::new();
+        };
+        let dpop = match bearer.strip_prefix("Bearer ") {
+            Some(parameters) => format!("DPoP {parameters}, {ALGS}"),
+            None => format!("DPoP {ALGS}"),
+        };
+        match self.schemes {
+            Schemes::Bearer => vec![bearer.to_owned()],
+            Schemes::Both => vec![bearer.to_owned(), format!("DPoP {ALGS}")],
+            Schemes::Dpop => vec![dpop],
         }
     }
 
@@ -179,5 +251,24 @@ impl Refusal {
         let code = Code::from_bytes(self.grpc_status.as_bytes());
         let status = Status::with_error_details(code, self.grpc_message, details);
         STANDARD_NO_PAD.encode(status.details())
+    }
+}
+
+impl Got {
+    /// The nonce for the next proof.
+    pub fn nonce(&self) -> Option<&str> {
+        let mut lines = self.headers.iter();
+        lines.find_map(|line| line.strip_prefix("dpop-nonce: "))
+    }
+
+    /// The same with a fixed text for a well-formed nonce.
+    pub fn masked(mut self) -> Self {
+        let is_text = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        let nonce = self.nonce().map(str::to_owned);
+        if let Some(nonce) = nonce.filter(|it| it.len() == 32 && it.bytes().all(is_text)) {
+            self.headers.remove(&format!("dpop-nonce: {nonce}"));
+            self.headers.insert(NONCE.to_owned());
+        }
+        self
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -15,11 +15,13 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use obo::binding::PeerAddress;
 use obo::{BearerAuthLayer, Caller, Rejection, RequireLayer};
 use tokio::net::TcpListener;
 use tonic::server::NamedService;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
+use tonic::transport::server::{TcpConnectInfo, TcpIncoming};
+use tower::util::MapRequestLayer;
 use tower::{Service, ServiceBuilder, ServiceExt as _};
 
 use crate::expected::Got;
@@ -29,8 +31,8 @@ pub const CALL: &str = "/test.Probe/Call";
 /// A method that reads claims which the policy does not read.
 pub const MISREAD: &str = "/test.Probe/Misread";
 
-/// The callers of the requests that reached the service.
-type Callers = Arc<Mutex<Vec<Option<Caller>>>>;
+/// The callers and the headers of the requests that reached the service.
+type Callers = Arc<Mutex<Vec<(Option<Caller>, HeaderMap)>>>;
 
 /// Records its callers and responds with an empty body.
 struct Probe<R>(Callers, PhantomData<fn() -> R>);
@@ -61,7 +63,8 @@ impl<B, R: Default> Service<Request<B>> for Probe<R> {
             let refusal = Rejection::Misconfigured("no such claims").response();
             return ready(Ok(refusal.to_response(request.method(), request.headers())));
         }
-        self.0.lock().unwrap().push(caller.cloned());
+        let seen = (caller.cloned(), request.headers().clone());
+        self.0.lock().unwrap().push(seen);
         ready(Ok(Response::new(R::default())))
     }
 }
@@ -124,6 +127,7 @@ impl Servers {
         let server = Server::builder()
             // So that the layer refuses a huge token, not the transport.
             .http2_max_header_list_size(64 * 1024)
+            .layer(MapRequestLayer::new(with_peer))
             .layer(bearer.clone())
             .layer(require.clone())
             .add_service(probe.clone())
@@ -149,14 +153,25 @@ impl Servers {
     }
 
     /// Sends a request, whose URI is a path and a query, to one of the servers.
-    pub async fn send(&self, kind: Kind, mut request: Request<Full<Bytes>>) -> Got {
+    pub async fn send(&self, kind: Kind, request: Request<Full<Bytes>>) -> Got {
+        self.send_for_reason(kind, request).await.0
+    }
+
+    /// Sends a request, and returns also the code of the rejection, if there is no socket between.
+    pub async fn send_for_reason(
+        &self,
+        kind: Kind,
+        mut request: Request<Full<Bytes>>,
+    ) -> (Got, Option<&'static str>) {
+        let local = PeerAddress(IpAddr::from([127, 0, 0, 1]));
+        request.extensions_mut().insert(local);
         let layers = ServiceBuilder::new()
             .layer(&self.bearer)
             .layer(&self.require);
-        let response = match kind {
+        let (got, reason) = match kind {
             Kind::Plain => {
                 let service = layers.service(self.probe::<Full<Bytes>>());
-                got(service.oneshot(request).await.unwrap()).await
+                seen(service.oneshot(request).await.unwrap()).await
             }
             Kind::Axum => {
                 let routes = Router::new().fallback_service(self.probe::<axum::body::Body>());
@@ -166,24 +181,48 @@ impl Servers {
                         .layer(self.require.clone()),
                 );
                 let request = request.map(axum::body::Body::new);
-                got(router.oneshot(request).await.unwrap()).await
+                seen(router.oneshot(request).await.unwrap()).await
             }
             Kind::Tonic => {
                 let uri = format!("http://{}{}", self.tonic, request.uri());
                 *request.uri_mut() = uri.parse().unwrap();
-                got(self.client.request(request).await.unwrap()).await
+                seen(self.client.request(request).await.unwrap()).await
             }
         };
-        Got {
-            reached: self.callers.lock().unwrap().len(),
-            ..response
-        }
+        let reached = self.callers.lock().unwrap().len();
+        (Got { reached, ..got }, reason)
     }
 
     /// Takes the callers that have reached the service since the last call.
     pub fn take_callers(&self) -> Vec<Option<Caller>> {
+        let reached = self.take_reached().into_iter();
+        reached.map(|(caller, _)| caller).collect()
+    }
+
+    /// Takes the callers and the headers that have reached the service since the last call.
+    pub fn take_reached(&self) -> Vec<(Option<Caller>, HeaderMap)> {
         std::mem::take(&mut self.callers.lock().unwrap())
     }
+}
+
+/// Shows the layers the address of a connection.
+fn with_peer<B>(mut request: Request<B>) -> Request<B> {
+    let connection = request.extensions().get::<TcpConnectInfo>();
+    if let Some(peer) = connection.and_then(TcpConnectInfo::remote_addr) {
+        request.extensions_mut().insert(PeerAddress(peer.ip()));
+    }
+    request
+}
+
+/// The whole response, and the code of its rejection.
+async fn seen<B>(response: Response<B>) -> (Got, Option<&'static str>)
+where
+    B: http_body::Body,
+    B::Error: std::fmt::Debug,
+{
+    let rejection = response.extensions().get::<Rejection>();
+    let reason = rejection.map(Rejection::code);
+    (got(response).await, reason)
 }
 
 /// The whole response.

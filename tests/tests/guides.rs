@@ -129,6 +129,29 @@ fn every_guide_file_builds() {
     assert_eq!(built, 29);
 }
 
+/// The file of a gateway in the guide, with files that exist.
+#[test]
+fn fleet_guide_file_builds() {
+    let guide = guide("run-a-fleet.md");
+    let mut files = blocks(&guide, "toml").filter(|file| file.starts_with("listen"));
+    let (file, folder) = (files.next().unwrap(), env!("CARGO_TARGET_TMPDIR"));
+    let contents = [
+        ("service-a", "s3cret".to_owned()),
+        ("dpop.pem", TestKey::generate(TestAlg::Es256).private_pem()),
+        ("redis-password", "s3cret".to_owned()),
+        ("ring-k1", "A".repeat(43)),
+    ];
+    for (name, content) in contents {
+        assert!(file.contains(&format!("/run/secrets/{name}\"")), "{name}");
+        fs::write(Path::new(folder).join(name), content).unwrap();
+    }
+    let file = file.replace("/run/secrets", folder);
+    let config = obo_gateway::Config::parse(&file).unwrap();
+    let parts = config.parts(&mut Setup::new()).unwrap();
+    assert_eq!(parts.calls.len(), 2);
+    assert!(files.next().is_none());
+}
+
 /// An authorization server of this issuer whose key set is the testkit's.
 async fn keys_of(idp: &TestIdp, issuer: &str) -> HttpService {
     let keys = reqwest::get(idp.jwks_uri()).await.unwrap();
@@ -226,6 +249,33 @@ fn anchors(page: &str) -> impl Iterator<Item = String> {
     })
 }
 
+/// A page outside of rustdoc shows the lines that rustdoc hides.
+#[test]
+fn snippets_have_no_hidden_lines() {
+    let root = folder().join("../..");
+    let crates = fs::read_dir(root.join("crates")).unwrap();
+    let crates = crates.map(|entry| entry.unwrap().path().join("README.md"));
+    let guides = fs::read_dir(folder()).unwrap();
+    let guides = guides.map(|entry| entry.unwrap().path());
+    let servers = servers().into_iter().map(|page| folder().join(page));
+    let pages = guides.chain(servers).chain([root.join("README.md")]);
+    let pages = pages.chain(crates).filter(|page| page.is_file());
+    let mut snippets = 0;
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        // Every block, because of variants such as `rust,no_run`.
+        for block in text.split("```rust").skip(1) {
+            let block = block.split("```").next().unwrap();
+            snippets += 1;
+            let hidden = block
+                .lines()
+                .find(|line| *line == "#" || line.starts_with("# "));
+            assert_eq!(hidden, None, "{}", page.display());
+        }
+    }
+    assert!(snippets > 60, "{snippets}");
+}
+
 /// A new product is one file and one line, and the guide may be missing it.
 #[test]
 fn guide_names_only_known_products() {
@@ -235,22 +285,26 @@ fn guide_names_only_known_products() {
     assert!(dialects.len() > 5 && dialects.is_subset(&dialect::names().collect()));
 }
 
-#[test]
-fn guides_list_existing_refusal_codes() {
-    let guides = ["protect-an-api.md", "introspection.md"].map(guide);
-    let codes = guides.each_ref().map(|guide| column(guide, "`code`", 0));
-    for codes in &codes {
-        assert!(codes.len() > 5, "{codes:?}");
-    }
+/// The codes that the functions `code` of these sources return.
+fn codes() -> BTreeSet<&'static str> {
     let sources = [
         include_str!("../../crates/obo/src/refusal/rejection.rs"),
         include_str!("../../crates/obo-core/src/error.rs"),
+        include_str!("../../crates/obo-core/src/binding/dpop/error.rs"),
     ];
-    for code in codes.into_iter().flatten() {
-        let literal = format!("=> \"{code}\"");
-        assert!(
-            sources.iter().any(|source| source.contains(&literal)),
-            "{code}"
-        );
-    }
+    let codes = sources.into_iter().flat_map(|source| {
+        let (_, body) = source.split_once("pub fn code(&self)").unwrap();
+        let body = body.split("\n    }\n").next().unwrap();
+        let literals = body.split("=> \"").skip(1);
+        literals.map(|literal| literal.split('"').next().unwrap())
+    });
+    codes.collect()
+}
+
+#[test]
+fn guides_list_the_refusal_codes() {
+    let guides = ["protect-an-api.md", "introspection.md"].map(guide);
+    let [protect, introspection] = guides.each_ref().map(|guide| column(guide, "`code`", 0));
+    assert_eq!(protect, codes());
+    assert!(introspection.len() > 5 && introspection.is_subset(&codes()));
 }

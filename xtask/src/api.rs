@@ -20,10 +20,10 @@ pub(crate) fn run() -> shell::Result {
     let mut findings = Vec::new();
     for package in shell::crates()? {
         let name = package.replace('-', "_");
-        let json = "-- -Z unstable-options --output-format json";
-        let rustdoc = format!("rustdoc -p {package} --lib --all-features {json}");
+        let rustdoc = format!("rustdoc -p {package} --lib --all-features");
         // The JSON is unstable. This variable allows it for this crate only.
-        show(cargo(&rustdoc).env("RUSTC_BOOTSTRAP", &name))?;
+        let json = ["--", "-Z", "unstable-options", "--output-format", "json"];
+        show(cargo(&rustdoc).args(json).env("RUSTC_BOOTSTRAP", &name))?;
         let json = fs::read_to_string(format!("target/doc/{name}.json"))?;
         let shown = shown(&serde_json::from_str(&json)?);
         let manifest = format!("crates/{package}/Cargo.toml");
@@ -53,10 +53,9 @@ fn shown(json: &Value) -> BTreeSet<String> {
     }
     let packages = ids.iter().filter_map(|id| {
         let package = json["paths"][id.to_string()]["crate_id"].as_u64()?;
-        let name = &json["external_crates"][package.to_string()]["name"];
-        name.as_str().map(str::to_owned)
+        let name = json["external_crates"][package.to_string()]["name"].as_str()?;
+        (!STANDARD.contains(&name)).then(|| name.to_owned())
     });
-    let packages = packages.filter(|name| !STANDARD.contains(&&**name));
     packages.collect()
 }
 
@@ -75,8 +74,7 @@ fn paths(value: &Value, ids: &mut Vec<u64>) {
 fn listed(manifest: &str) -> shell::Result<BTreeSet<String>> {
     let manifest: Value = toml::from_str(manifest)?;
     let list = KEY.split('.').fold(&manifest, |table, key| &table[key]);
-    let names = list.as_array().into_iter().flatten();
-    let names = names.filter_map(Value::as_str);
-    let packages = names.map(|name| name.trim_end_matches("::*").to_owned());
-    Ok(packages.collect())
+    let list = list.as_array().into_iter().flatten();
+    let names = list.filter_map(|name| Some(name.as_str()?.trim_end_matches("::*").to_owned()));
+    Ok(names.collect())
 }

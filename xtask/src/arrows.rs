@@ -8,27 +8,34 @@ use crate::shell::{self, Files, cargo, read};
 
 /// The wings of `obo`. All other modules are shared: each module may import from them, and they
 /// must not import from a wing.
-const WINGS: [&str; 5] = ["inbound", "outbound", "idp", "refusal", "observe"];
+const WINGS: [&str; 6] = ["inbound", "outbound", "fleet", "idp", "refusal", "observe"];
 /// The imports that are allowed between wings. `observe` needs `refusal`: events name rejections.
 const ARROWS: &str = "inbound>idp inbound>refusal inbound>observe outbound>idp outbound>refusal \
-    outbound>observe idp>observe observe>refusal";
+    outbound>observe idp>observe observe>refusal inbound>fleet outbound>fleet fleet>refusal \
+    fleet>observe";
 
 /// The traits that may be public. Users implement them, so each change breaks users.
-const PUBLIC_TRAITS: [(&str, &str); 2] = [("obo-core", "Dialect"), ("obo", "ClientAuth")];
+const PUBLIC_TRAITS: [(&str, &str); 3] = [
+    ("obo-core", "Dialect"),
+    ("obo", "ClientAuth"),
+    ("obo", "Store"),
+];
 
 /// A crate, and the packages that its dependency tree must not have. The testkit checks the other
 /// crates, so it shares no code with them, not even in its tests.
-const FOREIGN: [(&str, &str); 5] = [
+const FOREIGN: [(&str, &str); 7] = [
     ("obo-core", "tokio tower-service tower-layer hyper"),
-    ("obo", "axum-core tonic obo-testkit"),
+    ("obo", "axum-core tonic redis obo-testkit"),
     ("obo-axum", "axum tonic obo-testkit"),
     ("obo-tonic", "axum-core obo-testkit"),
+    ("obo-redis", "axum-core tonic reqwest obo-testkit"),
+    ("obo-audit", "obo-core obo tokio http"),
     ("obo-testkit", "obo-core obo obo-axum obo-tonic"),
 ];
 /// Packages that only default features may add.
 const CLIENT: [&str; 2] = ["reqwest", "rustls"];
-/// The gateway always has a client, so `CLIENT` does not apply to it.
-const GATEWAY: &str = "obo-gateway";
+/// Programs always have a client, so `CLIENT` does not apply to them.
+const PROGRAMS: [&str; 2] = ["obo-gateway", "obo-cli"];
 
 pub(crate) fn run() -> shell::Result {
     let mut findings = Vec::new();
@@ -42,7 +49,8 @@ pub(crate) fn run() -> shell::Result {
         let dev = if package == "obo-testkit" { ",dev" } else { "" };
         let defaults = format!("tree -p {package} --prefix none -e normal{dev}");
         let lean = format!("{defaults} --no-default-features");
-        let client: &[&str] = if package == GATEWAY { &[] } else { &CLIENT };
+        let is_program = PROGRAMS.contains(&&*package);
+        let client: &[&str] = if is_program { &[] } else { &CLIENT };
         for (tree, foreign) in [(defaults, &*foreign), (lean, client)] {
             let tree = read(&mut cargo(&tree))?;
             findings.extend(packages(&package, &tree, foreign));
@@ -295,6 +303,19 @@ mod tests {
         assert_eq!(packages("obo", tree, &["rsa", "openssl", "obo"]).len(), 1);
     }
 
+    #[test]
+    fn one_crate_uses_the_redis_crate() {
+        let mut files = shell::files("../crates", "rs").unwrap();
+        files.retain(|(path, text)| {
+            let mut uses = text
+                .match_indices("redis::")
+                .map(|(at, _)| text.split_at(at).0);
+            path.contains("/src/") && uses.any(|before| !before.ends_with(is_word))
+        });
+        let is_ours = |path: &str| path.starts_with("../crates/obo-redis/");
+        assert!(!files.is_empty() && files.iter().all(|(path, _)| is_ours(path)));
+    }
+
     /// JW-40
     #[test]
     fn one_file_reads_the_wall_clock() {
@@ -302,7 +323,9 @@ mod tests {
         assert!(clippy.contains("\"std::time::SystemTime::now\""));
         assert!(clippy.contains("\"std::time::Instant::now\""));
         let mut files = shell::files("../crates", "rs").unwrap();
-        files.retain(|(path, _)| path.contains("/src/") && !path.contains("testkit"));
+        // The command shows times of its host.
+        let is_exempt = |path: &str| path.contains("testkit") || path.contains("obo-cli");
+        files.retain(|(path, _)| path.contains("/src/") && !is_exempt(path));
         files.retain(|(_, text)| text.contains("clippy::disallowed_methods"));
         let paths: Vec<_> = files.iter().map(|(path, _)| path).collect();
         assert_eq!(paths, ["../crates/obo/src/clock.rs"]);

@@ -3,9 +3,7 @@
 //! A step is skipped and named if this machine lacks a tool for it. With the environment variable
 //! `CI`, such a step fails instead.
 
-use std::process::Command;
-use std::time::Instant;
-use std::{env, fs};
+use std::{env, fs, path::Path, process::Command, time::Instant};
 
 use crate::shell::{self, cargo, read, show, works};
 use crate::{api, arrows, coverage, fuzz, interop, words};
@@ -68,11 +66,39 @@ fn features() -> shell::Result {
     Ok(())
 }
 
-/// What is published, built from what is published.
-fn package() -> shell::Result {
-    let crates = shell::crates()?.into_iter();
-    let packages: String = crates.map(|name| format!(" -p {name}")).collect();
-    show(&mut cargo(&format!("package{packages}")))
+/// What is published, built from what is published. `cargo package` would verify each crate with
+/// dependencies built anew, and with crates that an earlier run has packaged under this version.
+pub(crate) fn package() -> shell::Result {
+    let crates = shell::crates()?;
+    let packages: String = crates.iter().map(|name| format!(" -p {name}")).collect();
+    show(&mut cargo(&format!("package --no-verify{packages}")))?;
+    let folder = Path::new("target/package/unpacked");
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    fs::create_dir_all(folder)?;
+    let mut manifest =
+        "[workspace]\nresolver = \"3\"\nmembers = [\"*\"]\n[patch.crates-io]\n".to_owned();
+    for name in &crates {
+        let place = format!("{name}-{}", env!("CARGO_PKG_VERSION"));
+        let archive = format!("target/package/{place}.crate"); // Its times are all the same.
+        let tar = [
+            "--extract",
+            "--touch",
+            "--directory",
+            "target/package/unpacked",
+            "--file",
+        ];
+        show(Command::new("tar").args(tar).arg(archive))?;
+        manifest += &format!("{name} = {{ path = \"{place}\" }}\n");
+    }
+    fs::write(folder.join("Cargo.toml"), manifest)?;
+    fs::copy("Cargo.lock", folder.join("Cargo.lock"))?;
+    for name in &crates {
+        let check = format!("check --target-dir ../.. -p {name}");
+        show(cargo(&check).current_dir(folder))?;
+    }
+    Ok(())
 }
 
 fn deny() -> Outcome {
@@ -98,28 +124,28 @@ fn semver() -> Outcome {
     if !works(&mut cargo("semver-checks --version")) {
         return Ok(Some("cargo-semver-checks is not installed".to_owned()));
     }
-    let check = format!("semver-checks --workspace --all-features --baseline-rev {tag}");
-    done(show(&mut cargo(&check)))
+    done(show(
+        cargo("semver-checks --workspace --all-features --baseline-rev").arg(tag),
+    ))
 }
 
 /// Builds with the oldest supported Rust. Without it, only clippy's `incompatible_msrv` checks.
 fn msrv() -> Outcome {
     let toolchain = env!("CARGO_PKG_RUST_VERSION");
-    let mut run = Command::new("rustup");
-    run.args(["run", toolchain, "cargo", "check", "--workspace"]);
     let toolchains = read(Command::new("rustup").args(["toolchain", "list"])).unwrap_or_default();
     if !toolchains.contains(toolchain) {
         println!("msrv: Rust {toolchain} is not installed; clippy has checked incompatible_msrv");
         return Ok(None);
     }
-    done(show(run.args(["--target-dir", "target/msrv"])))
+    let check = format!("run {toolchain} cargo check --workspace --target-dir target/msrv");
+    done(show(Command::new("rustup").args(check.split(' '))))
 }
 
 /// The README's first command, then each file of `examples`: the last line that it prints has to be
 /// the one in its head and in the index.
 fn example() -> shell::Result {
-    for story in ["chain", "chain -- --opaque"] {
-        show(&mut cargo(&format!("run -p obo-examples --bin {story}")))?;
+    for more in ["", "--opaque", "--dpop", "--mtls", "--replicas 3"] {
+        show(cargo("run -p obo-examples --bin chain --").args(more.split_whitespace()))?;
     }
     show(&mut cargo("build --examples --all-features"))?;
     let index = fs::read_to_string("examples/README.md")?;
@@ -128,8 +154,7 @@ fn example() -> shell::Result {
         if name.contains('/') {
             continue;
         }
-        let run = format!("run --quiet --all-features --example {name}");
-        let printed = shell::read(&mut cargo(&run))?;
+        let printed = read(cargo("run --quiet --all-features --example").arg(name))?;
         println!("{name}:\n{printed}");
         let last = printed.lines().last().unwrap_or_default();
         let (file, end) = (format!("]({name}.rs)"), format!("| `{last}` |"));

@@ -23,17 +23,17 @@ const SERVERS: [(&str, &str, Option<&str>); 4] = [
 ];
 const IDPYOIDC: &str = "servers/idpyoidc_server.py";
 
-const CLIENTS: &str = "clients/openid_client.mjs clients/oauth4webapi.mjs clients/jose_keys.mjs \
-    clients/authlib_client.py clients/pyjwt_keys.py";
+const CLIENTS: &str = "openid_client.mjs oauth4webapi.mjs jose_keys.mjs authlib_client.py \
+    pyjwt_keys.py dpop_openid_client.mjs dpop_oauth4webapi.mjs dpop_requests.py dpop_idpyoidc.py";
 
 /// Runs all servers and clients. Returns the runtimes that are missing.
 pub(crate) fn run() -> shell::Result<Option<String>> {
     let tests = executable("test --test interop --no-run")?;
     let testkit = executable("build --example standalone")?;
+    let bound = executable("build --example bound_services")?;
     let folder = env::current_dir()?.join("target/interop");
     fs::create_dir_all(&folder)?;
-    let missing = install(&folder);
-    let mut matrix = Matrix::default();
+    let (missing, mut matrix) = (install(&folder), Matrix::default());
 
     // obo with their servers.
     for (name, script, argument) in SERVERS {
@@ -52,12 +52,13 @@ pub(crate) fn run() -> shell::Result<Option<String>> {
         }
     }
 
-    // Their clients with the testkit.
+    // Their clients with the testkit and obo.
     let testkit = Server::start("testkit", &mut Command::new(testkit), &folder)?;
+    let bound = Server::start("bound", &mut Command::new(bound), &folder)?;
     for script in CLIENTS.split(' ') {
-        if let Some(mut command) = command(&folder, &missing, script) {
-            let output = command.env(testkit.variable(), &testkit.line).output()?;
-            matrix.add(script, &output);
+        if let Some(mut command) = command(&folder, &missing, &format!("clients/{script}")) {
+            let ours = [&testkit, &bound].map(|server| (server.variable(), &server.line));
+            matrix.add(script, &command.envs(ours).output()?);
         }
     }
     println!("msal is not tested: it requires https, and the testkit has no TLS");
@@ -175,8 +176,7 @@ impl Matrix {
         let mut peer = stdout.lines().filter_map(|line| line.strip_prefix("peer "));
         let peer = peer.next().unwrap_or(name);
         let cases = stdout.lines().filter_map(|line| line.strip_prefix("test "));
-        let cases = cases.filter_map(|line| line.rsplit_once(" ... "));
-        let cases: Vec<_> = cases.collect();
+        let cases: Vec<_> = cases.filter_map(|line| line.rsplit_once(" ... ")).collect();
         let has_failed = cases.iter().any(|(_, outcome)| *outcome == "FAILED");
         let is_broken = cases.is_empty() || (!output.status.success() && !has_failed);
         let ending = is_broken.then_some(("has cases and exit status 0", "FAILED"));

@@ -26,11 +26,12 @@ const USAGE: &str = "unknown verb; usage: cargo xtask <verb>
   peers     compare with other libraries; writes docs/peers.md and docs/peers.svg
   coverage  list the rows of the specifications and their tests; writes docs/spec-coverage.md
   fuzz      [--seconds N] [target [input]]: fuzz, by default 600 s per target; or replay an input
+  page      test the page of the chain in a browser; writes docs/page.png
+  package   package the crates, and build each from the packages
   interop   test with authorization servers and clients of other projects
   ci        run all steps of CI; they are listed in xtask/src/ci.rs
 ";
-
-const PEERS: &str = "run --release --manifest-path benches/peers/Cargo.toml";
+const PEERS: &str = "benches/peers/Cargo.toml";
 
 fn main() -> ExitCode {
     match run() {
@@ -43,8 +44,8 @@ fn main() -> ExitCode {
 }
 
 fn run() -> shell::Result {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let words: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     env::set_current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))?;
     match *words {
         ["test"] => test(),
@@ -52,8 +53,10 @@ fn run() -> shell::Result {
         ["words"] => words::run(),
         ["api"] => api::run(),
         ["bench"] => show(&mut cargo("bench -p obo")),
-        ["peers"] => show(&mut cargo(PEERS)),
+        ["peers"] => show(cargo("run --release").args(["--manifest-path", PEERS])),
         ["coverage"] => coverage::write(),
+        ["page"] => show(cargo("test -p obo-examples --test page").env("WRITE_SCREENSHOT", "1")),
+        ["package"] => ci::package(),
         ["interop"] => interop::run().map(drop),
         ["fuzz", ref words @ ..] => fuzz::run(words),
         ["ci"] => ci::run(),

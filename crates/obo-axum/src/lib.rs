@@ -66,8 +66,10 @@
 
 mod authenticated;
 mod error;
+mod origin;
 mod user;
 
 pub use authenticated::Authenticated;
 pub use error::Error;
+pub use origin::with_origin;
 pub use user::User;

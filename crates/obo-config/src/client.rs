@@ -1,9 +1,14 @@
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
+use obo::client::{DpopKey, SigningKey};
+use obo::policy::Algorithm;
 use obo::{Client, ConfigError, Issuer};
 use serde::Deserialize;
 
-use crate::settings::Settings;
+use crate::client_auth::WithoutSecret;
+use crate::secret::{SecretConfig, read_file};
+use crate::settings::{Settings, named, step};
 use crate::setup::Setup;
 
 /// A [`Client`] in a file: its identifier and exactly one client authentication method.
@@ -19,6 +24,7 @@ use crate::setup::Setup;
 /// | `client_assertion_file` | a table, see below |
 /// | `tls_client_auth` | `true`: the HTTP client presents the certificate |
 /// | `self_signed_tls_client_auth` | `true`: likewise |
+/// | `dpop_key` | besides the method: a table, see below |
 ///
 /// The table `private_key_jwt` has `key` (the path of a PEM or JWK file, or `{ env = "…" }`) and
 /// `alg`. It may have `kid`, `certificate` (the path of a PEM file), and the flags `plain_typ` and
@@ -26,6 +32,10 @@ use crate::setup::Setup;
 ///
 /// The table `client_assertion_file` has `file`. It may have `type` (`"jwt-bearer"`, the default,
 /// or `"jwt-spiffe"`), `audience`, and the flag `with_client_id`.
+///
+/// The table `dpop_key` has `key` and `alg` as `private_key_jwt` has. An exchange with this client
+/// [binds tokens](obo::exchange::TokenExchangeBuilder::dpop) to this key for destinations with
+/// `bind = "dpop"`.
 ///
 /// Files are read at each attempt. The methods are described at their types in [`obo::client`].
 /// [`Setup::client_auth`] adds your own methods. Unknown keys are rejected. Errors name the field
@@ -51,11 +61,46 @@ use crate::setup::Setup;
 pub struct ClientConfig {
     id: String,
     issuer: Option<Issuer>,
+    pub(crate) dpop_key: Option<DpopKeyConfig>,
     #[serde(flatten)]
     methods: BTreeMap<String, Settings>,
 }
 
+/// The key to which tokens are bound.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DpopKeyConfig {
+    /// A string is a path here, not the key itself.
+    key: SecretConfig,
+    alg: Algorithm,
+}
+
+impl DpopKeyConfig {
+    fn build(self) -> Result<DpopKey, ConfigError> {
+        let alg = self.alg;
+        let (place, path) = match &self.key {
+            SecretConfig::Text(path) => ("key", Some(PathBuf::from(path.expose()))),
+            SecretConfig::File(path) => ("key.file", Some(path.clone())),
+            SecretConfig::Env(_) => ("key.env", None),
+        };
+        let text = match &path {
+            Some(path) => read_file(path).map_err(|problem| ConfigError::new("", problem)),
+            None => self.key.read(),
+        };
+        // A file is read now too, so that an error has its place.
+        let key = text.and_then(|text| DpopKey::new(SigningKey::parse(alg, &text)?));
+        let key = key.map_err(|error| error.at(place).within("dpop_key"))?;
+        Ok(path.map_or(key, |path| DpopKey::from_file(alg, path)))
+    }
+}
+
 impl ClientConfig {
+    /// Builds the key to which the client's tokens are bound.
+    pub(crate) fn build_dpop_key(&mut self, setup: &Setup) -> Result<Option<DpopKey>, ConfigError> {
+        let key = self.dpop_key.take().filter(|_| !setup.is_without_secrets);
+        key.map(DpopKeyConfig::build).transpose()
+    }
+
     /// Builds the client. Files and variables are read now, and files again at each attempt.
     ///
     /// # Errors
@@ -69,9 +114,11 @@ impl ClientConfig {
         for (name, settings) in self.methods {
             let Some(method) = known.find(&name) else {
                 let known = known.list();
-                let problem =
-                    format!("unknown field `{name}`, expected one of id, issuer, {known}");
-                return Err(ConfigError::new("", problem).within(&name));
+                let unknown = named(&name, '`');
+                let problem = format!(
+                    "unknown field{unknown}, expected one of id, issuer, dpop_key, {known}"
+                );
+                return Err(ConfigError::new("", problem).within(step(&name)));
             };
             methods.push((name, method, settings));
         }
@@ -86,6 +133,11 @@ impl ClientConfig {
         if let Some((another, ..)) = methods.next() {
             let problem = format!("`{name}` is set too; a client has exactly one method");
             return Err(ConfigError::new("", problem).within(&another));
+        }
+        if setup.is_without_secrets {
+            let client = Client::new(&*self.id, WithoutSecret);
+            client.check().map_err(|error| error.at("id"))?;
+            return Ok(client);
         }
         method(&self.id, settings).map_err(|error| match error.field() {
             "client_id" => error.at("id"),
@@ -136,9 +188,12 @@ impl Setup {
         let more = more.map(|(i, client)| (format!("clients[{i}]"), client));
         for (place, mut client) in first.into_iter().chain(more) {
             let wrong = |problem| Err(ConfigError::new("issuer", problem).within(&place));
+            let key = client.build_dpop_key(self);
+            let key = key.map_err(|error| error.within(&place))?;
             match client.issuer.take() {
                 None if place == "client" => {
                     self.unclaimed = Some(client.build_at(&place, self)?);
+                    self.unclaimed_key = key;
                 }
                 None => {
                     return wrong(
@@ -151,6 +206,7 @@ impl Setup {
                 }
                 Some(issuer) => {
                     let client = client.build_at(&place, self)?;
+                    self.dpop_keys.extend(key.map(|key| (issuer.clone(), key)));
                     self.clients.push((issuer, client));
                 }
             }

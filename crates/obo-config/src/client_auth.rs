@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use obo::client::{
-    ClientAssertion, ClientAuth, ClientSecretJwt, ClientSecretPost, MacAlgorithm,
-    SelfSignedTlsClientAuth, SigningKey, TlsClientAuth,
+    Attempt, Authenticating, ClientAssertion, ClientAuth, ClientSecretJwt, ClientSecretPost,
+    MacAlgorithm, SelfSignedTlsClientAuth, SigningKey, TlsClientAuth,
 };
 use obo::policy::Algorithm;
+use obo::token_endpoint::{ErrorClass, TokenEndpointError, TokenRequest};
 use obo::{Client, ClientSecretBasic, ConfigError, PrivateKeyJwt};
 use serde::Deserialize;
 
@@ -45,6 +46,18 @@ pub(crate) fn method<A: ClientAuth>(
         client.check()?;
         Ok(client)
     })
+}
+
+/// The method of a [`Setup::without_secrets`](crate::Setup::without_secrets).
+#[derive(Debug)]
+pub(crate) struct WithoutSecret;
+
+impl ClientAuth for WithoutSecret {
+    fn authenticate<'a>(&'a self, _: &'a mut TokenRequest, _: Attempt<'a>) -> Authenticating<'a> {
+        let problem = "the secrets of the file were not read";
+        let error = TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem);
+        Box::pin(std::future::ready(Err(error)))
+    }
 }
 
 fn tls_client_auth(settings: Settings) -> Result<TlsClientAuth, ConfigError> {

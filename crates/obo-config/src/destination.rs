@@ -3,6 +3,7 @@ use obo::{Audience, ConfigError, Destination, Destinations, Resource};
 use serde::Deserialize;
 
 use crate::dialect::DialectConfig;
+use crate::exchange::ExchangeConfig;
 use crate::form::{Form, Scopes, each};
 use crate::setup::Setup;
 
@@ -34,6 +35,18 @@ use crate::setup::Setup;
 pub struct DestinationsConfig(Vec<DestinationConfig>);
 
 impl DestinationsConfig {
+    /// Checks each destination.
+    pub(crate) fn check(
+        &self,
+        exchange: &ExchangeConfig,
+        setup: &Setup,
+    ) -> Result<(), ConfigError> {
+        let checked = each("destinations", &self.0, |destination| {
+            destination.check(exchange, setup)
+        });
+        checked.map(drop)
+    }
+
     /// Builds the destinations. Make clients with them, or [replace](Destinations::replace) others.
     ///
     /// # Errors
@@ -64,15 +77,19 @@ impl DestinationsConfig {
 /// | `uri` | required | the URI of the service; braces make it a [template] |
 /// | `audience`, `audiences` | none | the audience of its tokens (RFC 8693), or several |
 /// | `resource`, `resources` | none | the same as URIs (RFC 8707); one name is required |
+/// | `or_named` | none | further [audiences][named] that its tokens may have |
 /// | `scopes` | the server decides | the scope values to request |
 /// | `required_scopes` | none | the same; a token with fewer scopes is [not used][scopes] |
 /// | `dialect` | that of the exchange | as in an [`ExchangeConfig`](crate::ExchangeConfig) |
+/// | `bind` | none | `"dpop"`: its tokens are [bound][bound] to the `dpop_key` of the client |
 /// | `danger_any_audience` | `false` | `true` does not check the [audience][any] of issued tokens |
 /// | `danger_plaintext` | `false` | `true` allows [`http`][http] beyond loopback |
 ///
 /// [template]: Destination::template
+/// [named]: obo::destination::Target::or_named
 /// [scopes]: Destination::required_scopes
 /// [http]: Destination::danger_plaintext
+/// [bound]: Destination::bind_dpop
 /// [any]: obo::dialect::Rfc8693::danger_any_audience
 ///
 /// Unknown keys are rejected. The file's reader reports a wrong value with its line;
@@ -85,16 +102,45 @@ pub struct DestinationConfig {
     audiences: Option<Vec<Audience>>,
     resource: Option<Resource>,
     resources: Option<Vec<Resource>>,
+    #[serde(default)]
+    or_named: Vec<Audience>,
     scopes: Option<Scopes>,
     required_scopes: Option<Scopes>,
     dialect: Option<Form<DialectConfig>>,
+    bind: Option<Bind>,
     #[serde(default)]
     danger_plaintext: bool,
     #[serde(default)]
     danger_any_audience: bool,
 }
 
+/// To what the tokens of a destination are bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Bind {
+    Dpop,
+}
+
 impl DestinationConfig {
+    /// Checks that `exchange` can request tokens for this destination. Call it after the exchange
+    /// was built with this setup.
+    ///
+    /// # Errors
+    ///
+    /// Fails if its tokens are bound to a key, and the client of the exchange has none. The field
+    /// is `bind`.
+    pub fn check(&self, exchange: &ExchangeConfig, setup: &Setup) -> Result<(), ConfigError> {
+        let has_key = exchange.has_dpop_key(setup) || setup.is_without_secrets;
+        if self.bind.is_none() || has_key {
+            return Ok(());
+        }
+        let issuer = exchange.issuer();
+        let problem = format!(
+            "needs a key; write `dpop_key = {{ key = \"dpop.pem\", alg = \"ES256\" }}` into the client for {issuer}"
+        );
+        Err(ConfigError::new("bind", problem))
+    }
+
     /// Sets `danger_plaintext = true`.
     #[must_use]
     pub fn danger_plaintext(mut self) -> Self {
@@ -113,6 +159,7 @@ impl DestinationConfig {
             one_or_many("audience", self.audience, self.audiences)?,
             one_or_many("resource", self.resource, self.resources)?,
         )?;
+        let target = self.or_named.into_iter().fold(target, Target::or_named);
         let target = match (self.scopes, self.required_scopes) {
             (None, None) => target,
             (Some(Scopes(scope)), None) => target.with_scope(scope),
@@ -131,6 +178,10 @@ impl DestinationConfig {
             "destination" => error.at("uri"),
             _ => error,
         })?;
+        let destination = match self.bind {
+            Some(Bind::Dpop) => destination.bind_dpop(),
+            None => destination,
+        };
         let dialect = match (self.dialect, self.danger_any_audience) {
             (None, false) => return Ok(destination),
             (Some(dialect), false) => dialect,

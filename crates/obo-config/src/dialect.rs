@@ -68,7 +68,9 @@ impl DialectConfig {
         let base = base.as_deref().unwrap_or("rfc8693");
         match setup.dialects.get("dialect", base)?.clone() {
             NamedDialect::Data(dialect) => {
-                let mut extra = self.extra_parameters.take().unwrap_or_default().into_iter();
+                let extra = self.extra_parameters.take();
+                let extra = extra.filter(|_| !setup.is_without_secrets);
+                let mut extra = extra.unwrap_or_default().into_iter();
                 let dialect = self.over(*dialect);
                 let dialect = extra.try_fold(dialect, |dialect, (name, value)| {
                     let value = value.read().map_err(|error| error.within(&name));

@@ -100,6 +100,15 @@ impl ExchangeConfig {
         &self.issuer
     }
 
+    /// Whether its client has a key to which tokens are bound. Call it after
+    /// [`build`](Self::build), which finds the client.
+    pub(crate) fn has_dpop_key(&self, setup: &Setup) -> bool {
+        match &self.client {
+            Some(client) => client.dpop_key.is_some(),
+            None => setup.dpop_key_at(&self.issuer).is_some(),
+        }
+    }
+
     /// Builds the exchange. Nothing is fetched yet.
     ///
     /// # Errors
@@ -108,15 +117,22 @@ impl ExchangeConfig {
     /// `cache.lifetime`.
     pub fn build(self, setup: &mut Setup) -> Result<TokenExchange, ConfigError> {
         setup.check()?;
-        let client = match self.client {
-            Some(client) => client.build_for(&self.issuer, "client", setup)?,
-            None => setup
-                .client_of(&self.issuer)
-                .map_err(|error| error.at("issuer"))?,
+        let (client, key) = match self.client {
+            Some(mut client) => {
+                let key = client.build_dpop_key(setup);
+                let key = key.map_err(|error| error.within("client"))?;
+                (client.build_for(&self.issuer, "client", setup)?, key)
+            }
+            None => {
+                let client = setup.client_of(&self.issuer);
+                let client = client.map_err(|error| error.at("issuer"))?;
+                (client, setup.dpop_key_at(&self.issuer).cloned())
+            }
         };
         let token_endpoint = self.token_endpoint.as_deref();
         let server = setup.server(&self.issuer, None, token_endpoint)?;
         let exchange = TokenExchange::builder(server, client);
+        let exchange = set(exchange, key, TokenExchangeBuilder::dpop);
         let exchange = (self.subject_issuers.into_iter())
             .fold(exchange, TokenExchangeBuilder::allow_subjects_of);
         let cache = self.cache;
@@ -124,10 +140,16 @@ impl ExchangeConfig {
             bytes bytes_per_subject entries_per_subject lifetime;);
         let mut exchange = apply!(self to exchange; deadline concurrency; introspect_issued);
         exchange = exchange.cache(bounds);
+        exchange = set(
+            exchange,
+            setup.audit_subjects.clone(),
+            TokenExchangeBuilder::audit_subjects,
+        );
+        exchange = set(exchange, setup.fleet.clone(), TokenExchangeBuilder::fleet);
         if let Some(dialect) = self.dialect {
             exchange = DialectConfig::of(dialect, setup)?.to_exchange(exchange);
         }
-        if let Some(actor) = self.actor {
+        if let Some(actor) = self.actor.filter(|_| !setup.is_without_secrets) {
             exchange = exchange.actor(source(actor).map_err(|error| error.within("actor"))?);
         }
         exchange.build()

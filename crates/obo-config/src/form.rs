@@ -1,6 +1,5 @@
 //! How files write values.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::interned::interned;
+use crate::settings::named;
 
 /// A string or a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Form<T> {
 
 /// A duration with its unit: `"90s"`, `"5m"`, `"24h"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span(Duration);
+pub struct Span(pub(crate) Duration);
 
 impl From<Span> for Duration {
     fn from(span: Span) -> Self {
@@ -69,13 +69,46 @@ impl From<Span> for Duration {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<str>::deserialize(deserializer)?;
-        humantime::parse_duration(&text).map(Self).map_err(|_| {
-            let problem =
-                format!("{text:?} is not a duration; write one such as \"90s\" or \"5m\"");
-            D::Error::custom(problem)
-        })
+        struct Text;
+
+        impl Visitor<'_> for Text {
+            type Value = Span;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a duration such as \"90s\" or \"5m\"")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Span, E> {
+                humantime::parse_duration(text).map(Span).map_err(|_| {
+                    let text = named(text, '"');
+                    let problem = format!(
+                        "the value{text} is not a duration; write one such as \"90s\" or \"5m\""
+                    );
+                    E::custom(problem)
+                })
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Span, E> {
+                Err(without_unit(number))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Span, E> {
+                Err(without_unit(number))
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Span, E> {
+                Err(without_unit(number))
+            }
+        }
+
+        deserializer.deserialize_any(Text)
     }
+}
+
+fn without_unit<E: Error>(number: impl fmt::Display) -> E {
+    E::custom(format!(
+        "\"{number}\" is not a duration, because it has no unit; write one such as \"60s\" or \"5m\""
+    ))
 }
 
 /// A flag that a file can set but not clear: the named base may have set it.

@@ -70,14 +70,19 @@
 //! | secrets in files and environment variables | [`SecretConfig`] |
 //! | errors without secrets | [`Settings`], [`unquoted`] |
 //! | a new file while the service runs | [`Live`] |
+//! | replicas that share tokens and logouts | [`SharedConfig`], [`ReceiverConfig`] |
+//! | tokens that are bound to a key or a certificate | [`BindingConfig`] |
 //!
 //! # Features
 //!
 //! | feature | default | what |
 //! | --- | --- | --- |
 //! | `default-client` | yes | an HTTP client; without it, give one to [`Setup::with_http`] |
+//! | `redis` | no | the key `redis` of [`SharedConfig`]: a store on Redis or Valkey |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod audit;
+mod binding;
 mod client;
 mod client_auth;
 mod config;
@@ -92,12 +97,16 @@ mod named_dialect;
 mod names;
 mod profile;
 mod protected_resource;
+mod receiver;
 mod resource_server;
 mod rules;
 mod secret;
 mod settings;
 mod setup;
+mod shared;
 
+pub use audit::AuditConfig;
+pub use binding::BindingConfig;
 pub use client::ClientConfig;
 pub use config::{Built, Config};
 pub use destination::{DestinationConfig, DestinationsConfig};
@@ -105,8 +114,10 @@ pub use exchange::ExchangeConfig;
 pub use form::Span;
 pub use live::Live;
 pub use protected_resource::ProtectedResourceConfig;
+pub use receiver::{Receiver, ReceiverConfig, Receivers, ReceiversConfig};
 pub use resource_server::ResourceServerConfig;
 pub use rules::{RuleConfig, RulesConfig};
 pub use secret::SecretConfig;
 pub use settings::{Settings, unquoted};
 pub use setup::Setup;
+pub use shared::SharedConfig;

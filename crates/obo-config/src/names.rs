@@ -1,5 +1,7 @@
 use obo::ConfigError;
 
+use crate::settings::named;
+
 /// The values that files can name: those of `obo`, and those that a [`Setup`](crate::Setup) adds.
 #[derive(Clone)]
 pub(crate) struct Names<T> {
@@ -52,7 +54,8 @@ impl<T> Names<T> {
     /// Finds a value. `what` is the kind of value and the field of the error.
     pub(crate) fn get(&self, what: &'static str, name: &str) -> Result<&T, ConfigError> {
         self.find(name).ok_or_else(|| {
-            let problem = format!("unknown {what} {name:?}, expected one of {}", self.list());
+            let name = named(name, '"');
+            let problem = format!("unknown {what}{name}, expected one of {}", self.list());
             ConfigError::new(what, problem)
         })
     }

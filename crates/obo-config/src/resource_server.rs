@@ -36,6 +36,7 @@ use crate::setup::Setup;
 /// | `max_age` | `"5m"` | the age at which keys are fetched again |
 /// | `stale_if_error` | `"24h"` | how long keys stay in use while fetches fail |
 /// | `introspection` | none | introspects tokens (RFC 7662): a table, see below |
+/// | `require_bound` | `false` | `true` refuses tokens that are not [bound](crate::BindingConfig) |
 ///
 /// The table `introspection`:
 ///
@@ -125,6 +126,7 @@ struct IssuerConfig {
     max_age: Option<Span>,
     stale_if_error: Option<Span>,
     introspection: Option<IntrospectionConfig>,
+    require_bound: Option<bool>,
 }
 
 impl ResourceServerConfig {
@@ -146,6 +148,11 @@ impl ResourceServerConfig {
             ConfigError::new("issuers", problem)
         })?;
         let server = apply!(self to server; token_cache_bytes;);
+        let subjects = setup.audit_subjects.clone();
+        let server = set(server, subjects, ResourceServerBuilder::audit_subjects);
+        let server = set(server, setup.fleet.clone(), ResourceServerBuilder::fleet);
+        let bound = setup.bound_tokens.clone();
+        let server = set(server, bound, ResourceServerBuilder::bound_tokens);
         server.build().map_err(|error| {
             let field = error.field().replacen("trust", "issuers", 1);
             error.at(field)
@@ -182,7 +189,7 @@ impl IssuerConfig {
         let trust = trust.profile(profile).key_refresh(refresh);
         let trust = set(trust, self.algorithms, Trust::algorithms);
         let trust = set(trust, introspection.transpose()?, Trust::introspect);
-        let trust = apply!(self to trust; leeway max_token_age;);
+        let trust = apply!(self to trust; leeway max_token_age; require_bound);
         let trust = match self.lazy {
             Some(false) => trust.eager(),
             _ => trust,

@@ -20,6 +20,7 @@ use crate::settings::Settings;
 /// | `kind` | the kind `"user"` or `"service"` |
 /// | `acr` | one of these authentication context classes |
 /// | `max_age` | an authentication that is no older than this |
+/// | `require_bound` | `true`: a token that is [bound](crate::BindingConfig) to a key or certificate |
 /// | `any_of` | what one of these rules requires |
 ///
 /// Clients, subjects and actors are names within the token's issuer, or `{ iss = "…", sub = "…" }`.
@@ -41,6 +42,7 @@ pub struct RuleConfig {
     kind: Option<CallerKind>,
     acr: Option<Vec<String>>,
     max_age: Option<Span>,
+    require_bound: bool,
     any_of: Option<Vec<RuleConfig>>,
 }
 
@@ -98,6 +100,7 @@ impl RuleConfig {
             rules.map(Rule::any_of)
         });
         let rules = [
+            self.require_bound.then(Rule::bound),
             issuers.map(Rule::issuers),
             self.scopes.map(Rule::scopes),
             self.roles.map(Rule::roles),

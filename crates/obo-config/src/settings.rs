@@ -1,12 +1,14 @@
 //! A part of a file before its type is known.
 
 use std::fmt;
+use std::fmt::Write as _;
 
 use obo::{ConfigError, Secret};
 use serde::de::value::Error as Stopped;
 use serde::de::{DeserializeOwned, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_json::{Map, Value};
+use serde_path_to_error::Segment;
 
 /// Any value of a file. It may hold secrets: `Debug` shows nothing, and the value is wiped when it
 /// is dropped.
@@ -44,15 +46,12 @@ impl Settings {
     /// Messages that serde writes do not quote values.
     pub fn read<T: DeserializeOwned>(mut self) -> Result<T, ConfigError> {
         serde_path_to_error::deserialize(self.value.take()).map_err(|error| {
-            let path = error.path();
-            let message = error.inner().to_string();
-            match path.iter().count() {
+            let (path, message) = (shown(error.path()), error.inner().to_string());
+            match error.path().iter().count() {
                 0 => unquoted(&message).at(""),
-                1 if message.starts_with("unknown field ") => {
-                    self.unknown(&message).at(path.to_string())
-                }
+                1 if message.starts_with(UNKNOWN_FIELD) => self.unknown(&message).at(path),
                 // The path has the field already.
-                _ => unquoted(without_field(&message)).at(path.to_string()),
+                _ => unquoted(without_field(&message)).at(path),
             }
         })
     }
@@ -116,15 +115,62 @@ impl Settings {
     fn unknown(&self, message: &str) -> ConfigError {
         let mut names = message.split('`').skip(1).step_by(2);
         let unknown = names.next().unwrap_or_default();
-        let known = self.taken.iter().copied().chain(names);
-        let known = known.filter(|name| !self.given.contains(name));
+        let mut known: Vec<_> = self.taken.to_vec();
+        for name in names {
+            // Several types may have the same field.
+            if !known.contains(&name) {
+                known.push(name);
+            }
+        }
+        let known = known.iter().filter(|name| !self.given.contains(name));
         let known: Vec<_> = known.map(|name| format!("`{name}`")).collect();
+        let unknown = named(unknown, '`');
         let problem = format!(
-            "unknown field `{unknown}`, expected one of {}",
+            "unknown field{unknown}, expected one of {}",
             known.join(", ")
         );
         ConfigError::new("", problem)
     }
+}
+
+const UNKNOWN_FIELD: &str = "unknown field ";
+
+/// Quotes a name from a file, with a blank before it, if it looks like a key. Another text may be a
+/// secret in a key's place.
+pub(crate) fn named(name: &str, quote: char) -> String {
+    match is_plain(name) {
+        true => format!(" {quote}{name}{quote}"),
+        false => " (not shown, because it does not look like a name of a setting)".to_owned(),
+    }
+}
+
+/// A name that an error may show in a path.
+pub(crate) fn step(name: &str) -> &str {
+    if is_plain(name) { name } else { "…" }
+}
+
+/// Whether a text looks like a key: short words, and hardly a digit.
+fn is_plain(name: &str) -> bool {
+    let is_known = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    let is_short = name.len() <= 32 && name.split(['_', '-']).all(|word| word.len() <= 16);
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    !name.is_empty() && is_short && digits <= 4 && name.bytes().all(is_known)
+}
+
+/// The path of a mistake.
+fn shown(path: &serde_path_to_error::Path) -> String {
+    let mut text = String::new();
+    for segment in path {
+        let dot = if text.is_empty() { "" } else { "." };
+        // Writing to a string cannot fail.
+        let _ = match segment {
+            Segment::Seq { index } => write!(text, "[{index}]"),
+            Segment::Map { key } => write!(text, "{dot}{}", step(key)),
+            Segment::Enum { variant } => write!(text, "{dot}{}", step(variant)),
+            Segment::Unknown => write!(text, "{dot}?"),
+        };
+    }
+    text
 }
 
 /// Removes the field from the message of a value that names itself, such as `issuer: is empty`.
@@ -209,7 +255,8 @@ impl<'de> Deserialize<'de> for Settings {
                 let mut members = Map::new();
                 while let Some((name, mut value)) = map.next_entry::<String, Settings>()? {
                     if members.contains_key(&name) {
-                        return Err(A::Error::custom(format!("duplicate field `{name}`")));
+                        let name = named(&name, '`');
+                        return Err(A::Error::custom(format!("duplicate field{name}")));
                     }
                     members.insert(name, value.value.take());
                 }
@@ -263,6 +310,11 @@ const QUOTING: [&str; 4] = [
 ];
 
 fn without_value(message: &str) -> String {
+    if let Some(rest) = message.strip_prefix(UNKNOWN_FIELD)
+        && let Some((name, known)) = rest.trim_start_matches('`').split_once('`')
+    {
+        return format!("unknown field{}{known}", named(name, '`'));
+    }
     let Some(kind) = QUOTING.iter().find(|kind| message.starts_with(**kind)) else {
         return message.to_owned();
     };
@@ -317,6 +369,14 @@ mod tests {
                 "invalid length, expected a pair",
             ),
             ("missing field `issuer`", "missing field `issuer`"),
+            (
+                "unknown field `lifetme`, expected `lifetime`",
+                "unknown field `lifetme`, expected `lifetime`",
+            ),
+            (
+                "unknown field `Kx9/s3cret`, expected `lifetime`",
+                "unknown field (not shown, because it does not look like a name of a setting), expected `lifetime`",
+            ),
         ] {
             let error = unquoted(message).at("field");
             assert_eq!(error.to_string(), format!("field: {expected}"));
@@ -350,6 +410,59 @@ mod tests {
         let error = wrong.read::<Age>().unwrap_err();
         assert_eq!(error.field(), "more");
         assert!(!error.to_string().contains("s3cret"), "{error}");
+    }
+
+    #[test]
+    fn secret_as_key_is_not_shown() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[allow(dead_code, reason = "it is never read")]
+        struct Outer {
+            inner: Option<Box<Outer>>,
+        }
+
+        for secret in [
+            "Kx9/pQ2vT",
+            "5f4dcc3b5aa765d61d8327deb882cf99",
+            "correcthorsebatterystaple",
+            "9b2e6c1a-3f7d-4e8b",
+        ] {
+            let member = format!(r#""{secret}": 1"#);
+            for file in [
+                format!("{{{member}}}"),
+                format!(r#"{{"inner": {{{member}}}}}"#),
+            ] {
+                let settings: Settings = serde_json::from_str(&file).unwrap();
+                let error = settings.read::<Outer>().unwrap_err().to_string();
+                assert!(!error.contains(secret), "{error}");
+                assert!(error.contains("expected"), "{error}");
+            }
+            let twice = format!("{{{member}, {member}}}");
+            let error = serde_json::from_str::<Settings>(&twice).unwrap_err();
+            assert!(!error.to_string().contains(secret), "{error}");
+        }
+        for key in ["danger_audience_token_endpoint", "rfc8693", "uri", "30"] {
+            assert!(is_plain(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn field_of_two_types_is_listed_once() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[allow(dead_code, reason = "it is never read")]
+        struct Pair {
+            dialect: Option<u8>,
+            issuer: Option<u8>,
+        }
+
+        let mut settings: Settings = serde_json::from_str(r#"{"isuer": 1}"#).unwrap();
+        settings.take::<Pair>().unwrap();
+        let error = settings.read::<Pair>().unwrap_err();
+        assert_eq!(
+            error.problem(),
+            "unknown field `isuer`, expected one of `dialect`, `issuer`"
+        );
     }
 
     #[test]

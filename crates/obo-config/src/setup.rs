@@ -1,9 +1,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use obo::audit::AuditSubjects;
 use obo::authorization_server::{HttpService, ServerMetadata};
-use obo::client::ClientAuth;
+use obo::binding::BoundTokens;
+use obo::client::{ClientAuth, DpopKey};
 use obo::dialect::{self, Dialect, Rfc8693};
+use obo::fleet::Fleet;
 use obo::{AuthorizationServer, Client, ConfigError, Issuer, Profile, Trust};
 use url::Url;
 
@@ -35,12 +38,21 @@ pub struct Setup {
     pub(crate) dialects: Names<NamedDialect>,
     pub(crate) methods: Names<Arc<Method>>,
     trust: Option<Arc<ChangeTrust>>,
+    pub(crate) audit_subjects: Option<AuditSubjects>,
+    pub(crate) fleet: Option<Fleet>,
+    pub(crate) bound_tokens: Option<BoundTokens>,
     servers: Vec<AuthorizationServer>,
     pub(crate) clients: Vec<(Issuer, Client)>,
     /// The client for the first authorization server that needs one.
     pub(crate) unclaimed: Option<Client>,
+    /// The key of its tokens.
+    pub(crate) unclaimed_key: Option<DpopKey>,
+    /// The keys to which tokens of these servers are bound.
+    pub(crate) dpop_keys: Vec<(Issuer, DpopKey)>,
     /// The server that uses it.
     claimed_by: Option<Issuer>,
+    /// Whether no secret is read.
+    pub(crate) is_without_secrets: bool,
     /// The first mistake in the registered names.
     mistake: Option<ConfigError>,
 }
@@ -67,12 +79,18 @@ impl Setup {
                     NamedDialect::Data(Box::new(dialect::named(name).ok()?)),
                 ))
             })),
-            methods: Names::new(methods()).reserve(["id", "issuer"]),
+            methods: Names::new(methods()).reserve(["id", "issuer", "dpop_key"]),
             trust: None,
+            audit_subjects: None,
+            fleet: None,
+            bound_tokens: None,
             servers: Vec::new(),
             clients: Vec::new(),
             unclaimed: None,
+            unclaimed_key: None,
+            dpop_keys: Vec::new(),
             claimed_by: None,
+            is_without_secrets: false,
             mistake: None,
         }
     }
@@ -184,6 +202,36 @@ impl Setup {
         self
     }
 
+    /// Reads no secret, for tools that look at a file where its secrets are not: no client
+    /// authenticates, so what is built requests and introspects no token.
+    #[must_use]
+    pub fn without_secrets(mut self) -> Self {
+        self.is_without_secrets = true;
+        self
+    }
+
+    /// Sets what replicas share, over a store of your own. A file with the table `shared` is then
+    /// an error. Start it with [`Fleet::start`].
+    ///
+    /// ```
+    /// use obo::fleet::Fleet;
+    /// use obo_config::Setup;
+    ///
+    /// let setup = Setup::new().fleet(Fleet::builder().build()?);
+    /// # Ok::<(), obo::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn fleet(mut self, fleet: Fleet) -> Self {
+        self.fleet = Some(fleet);
+        self
+    }
+
+    /// The key to which tokens of this server are bound.
+    pub(crate) fn dpop_key_at(&self, issuer: &Issuer) -> Option<&DpopKey> {
+        let mut keys = self.dpop_keys.iter();
+        keys.find(|(at, _)| at == issuer).map(|(_, key)| key)
+    }
+
     pub(crate) fn has_client_at(&self, issuer: &Issuer) -> bool {
         self.clients.iter().any(|(at, _)| at == issuer)
     }
@@ -199,6 +247,8 @@ impl Setup {
         }
         if let Some(client) = self.unclaimed.take() {
             self.claimed_by = Some(issuer.clone());
+            let key = self.unclaimed_key.take();
+            self.dpop_keys.extend(key.map(|key| (issuer.clone(), key)));
             self.clients.push((issuer.clone(), client.clone()));
             return Ok(client);
         }
@@ -225,7 +275,6 @@ impl Setup {
         jwks_uri: Option<&str>,
         token_endpoint: Option<&str>,
     ) -> Result<AuthorizationServer, ConfigError> {
-        check_issuer(issuer)?;
         let builder = || AuthorizationServer::builder(issuer.clone()).with_http(self.http.clone());
         if jwks_uri.is_some() || token_endpoint.is_some() {
             let mut urls = [jwks_uri, token_endpoint].into_iter().flatten();
@@ -268,21 +317,6 @@ impl Default for Setup {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// Rejects the URL of a discovery document in place of the issuer.
-fn check_issuer(issuer: &Issuer) -> Result<(), ConfigError> {
-    let url = issuer.as_str();
-    for document in [
-        "/.well-known/openid-configuration",
-        "/.well-known/oauth-authorization-server",
-    ] {
-        if let Some((host, path)) = url.split_once(document) {
-            let problem = format!("is the URL of a discovery document; write \"{host}{path}\"");
-            return Err(ConfigError::new("issuer", problem));
-        }
-    }
-    Ok(())
 }
 
 /// Whether a URL is on the host of a `danger_http` issuer, so that plain `http` is allowed.

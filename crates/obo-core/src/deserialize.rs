@@ -67,6 +67,15 @@ impl<'de> Deserialize<'de> for TokenType {
     }
 }
 
+/// Quotes what may be the name of an algorithm. Another text may be a secret in the wrong place.
+fn named(name: &str) -> String {
+    let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-+_".contains(&b);
+    match name.len() <= 16 && name.bytes().all(is_name) {
+        true => format!(" {name:?}"),
+        false => " (not shown, because it does not look like a name)".to_owned(),
+    }
+}
+
 macro_rules! algorithms {
     ($($name:ident),+) => {$(
         impl<'de> Deserialize<'de> for $name {
@@ -74,7 +83,8 @@ macro_rules! algorithms {
                 let name = Cow::<str>::deserialize(deserializer)?;
                 Self::from_name(&name).ok_or_else(|| {
                     let known = Self::ALL.map(Self::name).join(", ");
-                    D::Error::custom(format!("unknown algorithm {name:?}; known: {known}"))
+                    let name = named(&name);
+                    D::Error::custom(format!("unknown algorithm{name}; known: {known}"))
                 })
             }
         }

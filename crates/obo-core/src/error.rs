@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 /// Why a token is rejected.
 ///
@@ -29,7 +30,10 @@ pub enum TokenError {
     #[error("header member `{0}` is not supported")]
     Header(&'static str),
     /// The policy does not allow the algorithm.
-    #[error("algorithm is not allowed for this issuer")]
+    #[error(
+        "algorithm is not allowed for this issuer; `Trust::algorithms` (`algorithms` in a file) lists \
+         the allowed ones"
+    )]
     Algorithm,
     /// The profile does not accept the header `typ` (RFC 9068 section 4).
     #[error(
@@ -43,10 +47,15 @@ pub enum TokenError {
         seen: String,
     },
     /// `iss` is not a configured issuer.
-    #[error("issuer is not trusted; trusted: {trusted}")]
+    #[error(
+        "issuer is not trusted; `iss` must equal one of these, character by character: {trusted}{hint}"
+    )]
     UnknownIssuer {
         /// The configured issuers.
         trusted: String,
+        /// How `iss` differs from a trusted issuer, if only in the slash at the end or in letter
+        /// case. Empty otherwise.
+        hint: String,
     },
     /// No published key of the issuer has this `kid`, or no key fits a token without `kid`.
     #[error("no key of the issuer fits the token")]
@@ -71,18 +80,60 @@ pub enum TokenError {
     /// The issuer says that the token is not active (RFC 7662 section 2.2).
     #[error("the issuer says that the token is not active")]
     Inactive,
+    /// Issued before a logout of its user or session.
+    #[error("the token was revoked by a logout; the user must sign in again")]
+    Revoked,
     /// Past `exp` plus leeway.
-    #[error("token has expired")]
-    Expired,
+    #[error(
+        "token expired {} ago{}; the client must renew it, or the clock of this machine is wrong",
+        shown(ago),
+        and_leeway(leeway)
+    )]
+    Expired {
+        /// The time since `exp`.
+        ago: Duration,
+        /// The configured leeway. Zero where `ago` is the time since the end of the leeway.
+        leeway: Duration,
+    },
     /// Before `nbf` minus leeway.
-    #[error("token is not valid yet")]
-    NotYetValid,
+    #[error(
+        "token is not valid until {} from now{}; compare the clocks of this machine and of the issuer",
+        shown(early),
+        and_leeway(leeway)
+    )]
+    NotYetValid {
+        /// The time until `nbf`.
+        early: Duration,
+        /// The configured leeway.
+        leeway: Duration,
+    },
     /// `iat` lies in the future beyond leeway.
-    #[error("token claims to be issued in the future")]
-    IssuedInFuture,
+    #[error(
+        "token claims to be issued {} in the future{}; compare the clocks of this machine and of the issuer",
+        shown(early),
+        and_leeway(leeway)
+    )]
+    IssuedInFuture {
+        /// The time until `iat`.
+        early: Duration,
+        /// The configured leeway.
+        leeway: Duration,
+    },
     /// Issued longer ago than the policy's maximum age plus leeway.
-    #[error("token was issued longer ago than this service accepts")]
-    TooOld,
+    #[error(
+        "token was issued {} ago, and {} is the maximum age{}; `Trust::max_token_age` (`max_token_age` in a file) sets it",
+        shown(age),
+        shown(limit),
+        and_leeway(leeway)
+    )]
+    TooOld {
+        /// The time since `iat`.
+        age: Duration,
+        /// The configured maximum age.
+        limit: Duration,
+        /// The configured leeway.
+        leeway: Duration,
+    },
     /// A claim is missing that the profile requires.
     #[error("claim `{0}` is missing, and the issuer's profile requires it{hint}", hint = hint_of_missing(.0))]
     MissingClaim(&'static str),
@@ -101,6 +152,34 @@ pub enum TokenError {
     /// Bound to a key (`cnf`) that this service does not check (RFC 8705, RFC 9449).
     #[error("token is bound to a key (`cnf`), and this service does not check the binding")]
     Binding,
+    /// Bound to a key (`jkt`), but sent as a plain bearer token (RFC 9449 section 7.2).
+    #[error(
+        "token is bound to a key (`jkt`) and was sent without a proof; the client must send it with the scheme `DPoP` and \
+         a `DPoP` header"
+    )]
+    MissingProof,
+    /// Sent with the scheme `DPoP`, but not bound to a key (RFC 9449 section 7.2).
+    #[error(
+        "token is not bound to a key, and was sent with the scheme `DPoP`; the client must request a bound token, or send this \
+         one with `Bearer`"
+    )]
+    NotBoundToKey,
+    /// A plain token, where the service demands a bound one (RFC 9700 section 2.2.1).
+    #[error(
+        "token is not bound to a key or certificate, and this service demands a bound one here"
+    )]
+    NotBound,
+    /// The key of the proof is not the key to which the token is bound (RFC 9449 section 4.3).
+    #[error("token is bound to another key than the proof's")]
+    AnotherKey,
+    /// Bound to a certificate, and the connection has none (RFC 8705 section 3).
+    #[error(
+        "token is bound to a certificate (`x5t#S256`), and the client has shown none; it must use mutual TLS"
+    )]
+    MissingCertificate,
+    /// Bound to another certificate than that of the connection (RFC 8705 section 3).
+    #[error("token is bound to another certificate than the client's")]
+    AnotherCertificate,
     /// More nested actors than the limit.
     #[error("more than {limit} nested actors")]
     ActorDepth {
@@ -116,6 +195,18 @@ pub enum TokenError {
 }
 
 impl TokenError {
+    /// By how much the token misses the time for which it is refused, without leeway; `None` for
+    /// any other error.
+    pub fn time_off(&self) -> Option<Duration> {
+        match self {
+            Self::Expired { ago: off, .. }
+            | Self::NotYetValid { early: off, .. }
+            | Self::IssuedInFuture { early: off, .. } => Some(*off),
+            Self::TooOld { age, limit, .. } => Some(age.saturating_sub(*limit)),
+            _ => None,
+        }
+    }
+
     /// The stable name of this error, for metrics and logs. There are few of them.
     pub fn code(&self) -> &'static str {
         match self {
@@ -131,26 +222,58 @@ impl TokenError {
             Self::Signature => "bad_signature",
             Self::Audience { .. } => "wrong_audience",
             Self::Inactive => "inactive",
-            Self::Expired => "expired",
-            Self::NotYetValid => "not_yet_valid",
-            Self::IssuedInFuture => "issued_in_future",
-            Self::TooOld => "too_old",
+            Self::Revoked => "revoked",
+            Self::Expired { .. } => "expired",
+            Self::NotYetValid { .. } => "not_yet_valid",
+            Self::IssuedInFuture { .. } => "issued_in_future",
+            Self::TooOld { .. } => "too_old",
             Self::MissingClaim(_) => "missing_claim",
             Self::InvalidClaim(_) => "invalid_claim",
             Self::UnexpectedClaim(_) => "unexpected_claim",
             Self::DuplicateMember(_) => "duplicate_member",
             Self::NotAnAccessToken(_) => "not_an_access_token",
             Self::Binding => "binding_not_checked",
+            Self::MissingProof => "proof_missing",
+            Self::NotBoundToKey => "not_bound_to_key",
+            Self::NotBound => "not_bound",
+            Self::AnotherKey => "another_key",
+            Self::MissingCertificate => "missing_certificate",
+            Self::AnotherCertificate => "another_certificate",
             Self::ActorDepth { .. } => "actor_depth",
             Self::CustomClaims { .. } => "custom_claims",
         }
     }
 }
 
-/// The setting that accepts this `typ`.
+/// A duration in its largest unit that leaves at least two of it.
+fn shown(duration: &Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7_200 => format!("{}min", seconds / 60),
+        7_200..172_800 => format!("{}h", seconds / 3_600),
+        172_800.. => format!("{}d", seconds / 86_400),
+    }
+}
+
+fn and_leeway(leeway: &Duration) -> String {
+    match leeway.is_zero() {
+        true => String::new(),
+        false => format!(", leeway {}", shown(leeway)),
+    }
+}
+
+/// What to change, for a `typ` that some profile accepts.
 fn hint_of_type(seen: &str) -> &'static str {
     match seen {
-        "at+jwt" | "JWT" | "none" => "; `Profile::LENIENT` (`profile = \"lenient\"`) accepts it",
+        "at+jwt" => {
+            "; the default profile, `Profile::RFC9068` (`profile = \"rfc9068\"`), accepts it"
+        }
+        "JWT" | "none" => {
+            "; if it is an ID token, the client must send its access token instead; otherwise let the server issue access \
+             tokens of type at+jwt, or use the profile of the server's product (module `dialect`, or its name in a file); `Profile::LENIENT` \
+             accepts it too, but requires `require_client` to reject ID tokens that have no mark such as `nonce`"
+        }
         _ => "",
     }
 }
@@ -160,12 +283,19 @@ fn hint_of_missing(claim: &str) -> &'static str {
     match claim {
         "aud" => {
             "; `Profile::allow_client_as_audience` compares the client instead, and `Introspection::allow_missing_audience` \
-             accepts such a response"
+             accepts such a response (both in a file too)"
         }
-        "exp" => "; `Introspection::allow_missing_expiry` accepts such a response",
-        "sub" => "; `Introspection::allow_missing_subject` accepts such a response about a client",
-        "iat" | "jti" | "client_id" => {
-            "; `Profile::LENIENT` (`profile = \"lenient\"`) does not require it"
+        "exp" => "; `Introspection::allow_missing_expiry` (in a file too) accepts such a response",
+        "sub" => {
+            "; `Introspection::allow_missing_subject` (in a file too) accepts such a response about a client"
+        }
+        "iat" | "jti" => {
+            "; the server's own profile may not require it, and `Profile::LENIENT` does not; use that with `require_client`, to \
+             reject ID tokens"
+        }
+        "client_id" => {
+            "; ID tokens have none: the client must send its access token; if it does, `Profile::client_from` (`client_from` in \
+             a file) reads the client from another claim, such as `azp`"
         }
         _ => "",
     }

@@ -71,16 +71,23 @@
 //! | --- | --- |
 //! | validate tokens | [`Policy`], [`Profile`], [`KeySet`], [`UnverifiedJwt`] |
 //! | introspect tokens | [`IntrospectionResponse`], [`Policy::validate`], [`Policy::confirm`] |
+//! | check that a token is bound to its sender | [`binding`], with proofs (DPoP) and certificates |
 //! | exchange tokens | [`Grant`], [`Target`], [`dialect`] |
 //! | support an authorization server | [`dialect`], with one file per product |
 //! | read and write challenges | [`challenge`] |
 //! | read discovery documents | [`metadata`] |
+//! | share tokens and logouts between replicas | [`fleet`] |
+//! | read logout tokens and security event tokens | [`event`] |
+//! | write audit records | [`AuditSubjects`], [`PseudonymKey`], [`UnverifiedClaims`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod binding;
 pub mod challenge;
 mod deserialize;
 pub mod dialect;
 mod error;
+pub mod event;
+pub mod fleet;
 mod grant;
 mod introspection;
 mod jose;
@@ -109,7 +116,7 @@ pub use jose::signing::{JwsHeader, SigningKey, compact_jws, mac_signature};
 pub use secret::Secret;
 pub use time::UnixTime;
 pub use token::audience::{Audience, Resource};
-pub use token::bearer::{ActorToken, BearerCredentials, BearerToken, SubjectToken};
+pub use token::bearer::{ActorToken, BearerCredentials, BearerToken, SubjectToken, TokenScheme};
 pub use token::foreign_assertion::ForeignAssertion;
 pub use token::issuer::{Issuer, https_or_loopback};
 pub use token::scope::Scope;
@@ -117,9 +124,10 @@ pub use token::token_type::TokenType;
 pub use validate::actor::{ActorId, CurrentActor, PriorActors};
 pub use validate::caller::{Caller, PrincipalKind};
 pub use validate::jwt::{TokenTyp, UnverifiedJwt};
-pub use validate::policy::{MAX_LEEWAY, Policy, PolicyBuilder};
+pub use validate::policy::{MAX_LEEWAY, Policy, PolicyBuilder, TokenCheck};
 pub use validate::profile::{ClaimMatcher, Profile, ScopeClaim};
-pub use validate::pseudonym::PseudonymKey;
+pub use validate::pseudonym::{AuditSubjects, PseudonymKey};
+pub use validate::unverified::{UnverifiedClaims, record_text};
 pub use wire::json::has_byte_order_mark;
 pub use wire::media_type::{has_media_type, is_json};
 pub use wire::retry_after::retry_after;

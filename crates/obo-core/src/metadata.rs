@@ -26,6 +26,10 @@ pub struct ServerMetadata {
     pub mtls_introspection_endpoint: Option<String>,
     /// The grants that the document lists, if any (RFC 8414 section 2).
     pub grant_types: Option<Vec<String>>,
+    /// The algorithms of DPoP proofs that the document lists, if any (RFC 9449 section 5.1).
+    pub dpop_algorithms: Option<Vec<String>>,
+    /// Whether the document says that tokens can be bound to certificates (RFC 8705 section 3.3).
+    pub binds_to_certificates: bool,
     /// Members of the document that cannot be used, and why.
     unusable: Vec<(&'static str, String)>,
     may_be_plain: bool,
@@ -148,6 +152,8 @@ impl ServerMetadata {
             "introspection_endpoint",
             "mtls_endpoint_aliases",
             "grant_types_supported",
+            "dpop_signing_alg_values_supported",
+            "tls_client_certificate_bound_access_tokens",
         ];
         let read = json::pick(document, names)
             .and_then(|[issuer, members @ ..]| Some((json::text(issuer?)?, members)));
@@ -166,6 +172,8 @@ impl ServerMetadata {
             introspection_endpoint,
             aliases,
             grants,
+            dpop,
+            certificates,
         ] = members;
         let mut unusable = Vec::new();
         let mut place = |member: &'static str, value: Option<&str>| {
@@ -179,10 +187,12 @@ impl ServerMetadata {
         let names = ["token_endpoint", "introspection_endpoint"];
         let aliases = aliases.and_then(|aliases| json::pick(aliases.as_bytes(), names));
         let [mtls_token_endpoint, mtls_introspection_endpoint] = aliases.unwrap_or_default();
-        // It only explains a refusal, so a malformed list counts as absent.
-        let grant_types = grants.and_then(|grants| serde_json::from_str(grants).ok());
+        // They only explain a refusal, so a malformed list counts as absent.
+        let list = |json: Option<&str>| json.and_then(|json| serde_json::from_str(json).ok());
         Ok(Self {
-            grant_types,
+            grant_types: list(grants),
+            dpop_algorithms: list(dpop),
+            binds_to_certificates: certificates == Some("true"),
             jwks_uri: place("jwks_uri", jwks_uri),
             token_endpoint: place("token_endpoint", token_endpoint),
             introspection_endpoint: place("introspection_endpoint", introspection_endpoint),
@@ -408,5 +418,30 @@ mod tests {
         for none in [r#"["urn:x"]"#, "null", "7", r#""urn:y""#, r#"["a",7]"#] {
             assert!(!leaves_out(none), "{none}");
         }
+    }
+
+    #[test]
+    fn bindings_of_tokens_are_read() {
+        let read = |more: &str| {
+            let issuer = Issuer::new("https://h").unwrap();
+            let document = format!(r#"{{"issuer":"https://h"{more}}}"#);
+            let read = ServerMetadata::parse(&issuer, document.as_bytes()).unwrap();
+            (read.dpop_algorithms, read.binds_to_certificates)
+        };
+        assert_eq!(read(""), (None, false));
+        let listed = r#","dpop_signing_alg_values_supported":["ES256","EdDSA"]"#;
+        let listed = read(listed).0.unwrap();
+        assert_eq!(listed, ["ES256", "EdDSA"]);
+        let member = |value| {
+            read(&format!(
+                r#","tls_client_certificate_bound_access_tokens":{value}"#
+            ))
+            .1
+        };
+        assert!(member("true") && !member("false") && !member("\"true\"") && !member("null"));
+        assert_eq!(
+            read(r#","dpop_signing_alg_values_supported":"ES256""#).0,
+            None
+        );
     }
 }

@@ -2,6 +2,8 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use obo::binding::CertificateHeader;
+use obo_config::BindingConfig;
 use serde::Deserialize;
 use url::Url;
 
@@ -14,6 +16,9 @@ pub(super) struct CallerHeaders {
     cookies: Cookies,
     /// The URL of this gateway as callers see it.
     origin: Option<Origin>,
+    /// The field in which a proxy names the caller's certificate to this gateway.
+    #[serde(skip)]
+    certificate: Option<&'static str>,
 }
 
 /// The scheme and the authority of that URL.
@@ -73,9 +78,22 @@ impl TryFrom<String> for Origin {
 }
 
 impl CallerHeaders {
+    /// Removes the header with the certificate from all requests, whatever `identity` is.
+    pub(super) fn hide_certificate(&mut self, binding: Option<&BindingConfig>) {
+        let header = binding.and_then(BindingConfig::certificate_header);
+        self.certificate = header.map(CertificateHeader::name);
+    }
+
+    /// Whether a field proves something to this gateway, and to no upstream.
+    fn is_proof(&self, name: &HeaderName) -> bool {
+        let name = dashed(name);
+        name == "dpop" || self.certificate.is_some_and(|header| name == header)
+    }
+
     /// Replaces the claims in a request's headers. `peer` is the address that sent it.
     pub(super) fn apply(&self, headers: &mut HeaderMap, peer: Option<IpAddr>) {
         let is_unwanted = |name: &&HeaderName| match kind(name) {
+            _ if self.is_proof(name) => true,
             Some(FieldKind::Forwarding) => self.forwarding != Forwarding::DangerPass,
             Some(FieldKind::Identity) => self.identity != Identity::DangerPass,
             None => **name == header::COOKIE && self.cookies == Cookies::Strip,
@@ -143,12 +161,14 @@ fn is_listed(list: &[&str], name: &str) -> bool {
     })
 }
 
+/// Some servers read `X_User` or `X.User` as `X-User`.
+fn dashed(name: &HeaderName) -> String {
+    name.as_str()
+        .replace(|c: char| !c.is_ascii_alphanumeric(), "-")
+}
+
 fn kind(name: &HeaderName) -> Option<FieldKind> {
-    // Some servers read `X_User` or `X.User` as `X-User`.
-    let name = name
-        .as_str()
-        .replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-    match &*name {
+    match &*dashed(name) {
         "x-user-agent" => None,
         name if FORWARDING.contains(&name) => Some(FieldKind::Forwarding),
         name if is_listed(&IDENTITY, name) => Some(FieldKind::Identity),

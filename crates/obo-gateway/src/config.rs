@@ -1,7 +1,10 @@
 use std::net::SocketAddr;
 
 use obo::ConfigError;
-use obo_config::{ClientConfig, ProtectedResourceConfig, ResourceServerConfig, Settings, unquoted};
+use obo_config::{
+    AuditConfig, BindingConfig, ClientConfig, ProtectedResourceConfig, ReceiverConfig,
+    ReceiversConfig, ResourceServerConfig, Settings, SharedConfig, unquoted,
+};
 use serde::Deserialize;
 
 use super::caller_headers::CallerHeaders;
@@ -19,6 +22,11 @@ pub struct Config {
     #[serde(default)]
     pub(super) clients: Vec<ClientConfig>,
     pub(super) protected_resource: Option<ProtectedResourceConfig>,
+    pub(super) audit: Option<AuditConfig>,
+    pub(super) binding: Option<BindingConfig>,
+    pub(super) shared: Option<SharedConfig>,
+    logout: Option<ReceiverConfig>,
+    signals: Option<ReceiverConfig>,
     #[serde(default)]
     pub(super) limits: Limits,
     #[serde(default)]
@@ -48,6 +56,16 @@ impl Config {
             _ => error,
         })?;
         (config.probes.check()).map_err(|error| error.within("probes"))?;
+        if config
+            .binding
+            .as_ref()
+            .is_some_and(BindingConfig::uses_connection)
+        {
+            let problem = "is \"connection\", but this gateway has no TLS of its own; write the header of the proxy \
+                           that has";
+            return Err(ConfigError::new("certificate", problem).within("binding"));
+        }
+        config.headers.hide_certificate(config.binding.as_ref());
         for (i, route) in std::mem::take(&mut config.routes).into_iter().enumerate() {
             let within = |error: ConfigError| error.within(&format!("routes[{i}]"));
             let route = RouteConfig::read(route).map_err(within)?;
@@ -66,7 +84,35 @@ impl Config {
             let problem = "is empty, so nothing would be served; add at least one route";
             return Err(ConfigError::new("routes", problem));
         }
+        config.receivers().check(|path| config.owner(path))?;
         Ok(config)
+    }
+
+    /// What else has a path.
+    fn owner(&self, path: &str) -> Option<String> {
+        let mut routes = self.read_routes.iter();
+        match routes.position(|route| route.path.as_str() == path) {
+            Some(route) => Some(format!("`routes[{route}]`")),
+            None => (self.probes.at(path)).map(|probe| format!("`probes.{probe}`")),
+        }
+    }
+
+    /// Takes what replicas share out of the configuration, for tools that check it without a store.
+    pub fn take_shared(&mut self) -> Option<SharedConfig> {
+        self.shared.take()
+    }
+
+    /// Returns which bound tokens are accepted.
+    pub fn binding(&self) -> Option<&BindingConfig> {
+        self.binding.as_ref()
+    }
+
+    /// Returns the receivers of logouts and events.
+    pub fn receivers(&self) -> ReceiversConfig {
+        ReceiversConfig {
+            logout: self.logout.clone(),
+            signals: self.signals.clone(),
+        }
     }
 
     /// Returns the address to listen on.

@@ -10,6 +10,7 @@ use super::end_to_end::end_to_end;
 use super::refusal::Refusal;
 
 const GRPC_STATUS: &str = "grpc-status";
+const DPOP_NONCE: &str = "dpop-nonce";
 
 /// Turns an upstream's response into one for the caller.
 ///
@@ -30,6 +31,8 @@ pub(super) fn from_upstream(
     }
     end_to_end(&mut headers);
     headers.remove(header::WWW_AUTHENTICATE);
+    // It is for proofs of this gateway.
+    headers.remove(DPOP_NONCE);
     claims.of_response(&mut headers);
     // An upstream may send the length twice; the caller gets it once.
     if let Some(length) = headers.remove(header::CONTENT_LENGTH) {
@@ -54,6 +57,7 @@ fn is_unauthenticated(headers: &HeaderMap) -> bool {
 fn for_caller(mut trailers: HeaderMap) -> HeaderMap {
     end_to_end(&mut trailers);
     trailers.remove(header::WWW_AUTHENTICATE);
+    trailers.remove(DPOP_NONCE);
     if is_unauthenticated(&trailers) {
         trailers.insert(GRPC_STATUS, HeaderValue::from_static("13"));
         trailers.insert("grpc-message", HeaderValue::from_static("internal error"));

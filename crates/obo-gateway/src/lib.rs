@@ -54,6 +54,10 @@
 //! | `limits` | see the guide | the number of connections, and how long a client may stall |
 //! | `headers` | see the guide | the header fields of a caller that an upstream sees |
 //! | `probes` | none | the paths of the liveness and the readiness probe |
+//! | `audit` | none | how audit records name users and tokens |
+//! | `binding` | none | which tokens that are bound to a key or certificate are accepted |
+//! | `shared` | none | what all replicas of the gateway share: exchanged tokens and logouts |
+//! | `logout`, `signals` | none | where issuers send logout tokens and security events |
 //!
 //! In the repository, `docs/guides/configuration-file.md` lists all keys, and
 //! `examples/gateway.toml` has each of them with a comment. Unknown keys are rejected. An error is
@@ -66,6 +70,7 @@
 //! | --- | --- |
 //! | a new configuration while the gateway serves | [`Gateway::reload`] |
 //! | your own HTTP client, profiles, dialects, client methods | [`Gateway::start_with`] |
+//! | the command that serves a file, with metrics and reload | the crate `obo-cli` |
 //! | a service with its own handlers | the crates `obo` and `obo-config` |
 //!
 //! # Features
@@ -79,7 +84,8 @@
 // 1. `serve` accepts HTTP/1.1, HTTP/2 and gRPC on one port. It limits connections (`limits`,
 //    `addresses`), the time for a head, and the time without activity on a connection (`activity`).
 // 2. `probes` responds to probes. `well_formed` rejects what no route can serve, such as another
-//    protocol. `deadline` ends a gRPC call when its caller stops waiting.
+//    protocol. `deadline` ends a gRPC call when its caller stops waiting. `receivers` takes logouts
+//    of issuers, which revoke tokens at all replicas (`shared`).
 // 3. `BearerAuthLayer` finds the caller. Without a valid token a client does not learn which routes
 //    exist, except for public routes and preflights (`public`). An `ExpiryLayer` ends streams with
 //    their token.
@@ -105,22 +111,27 @@ mod exchanges;
 mod from_upstream;
 mod limits;
 mod pace;
+mod parts;
 mod probes;
 mod protocol;
 mod proxy;
 mod public;
+mod receivers;
 mod refusal;
 mod request_body;
 mod response_body;
 mod route;
 mod route_config;
 mod serve;
+mod shared;
 mod start;
 mod timeouts;
 mod to_upstream;
 mod upstream;
+mod upstream_url;
 mod version;
 mod well_formed;
 
 pub use config::Config;
+pub use parts::{Call, Parts};
 pub use start::{Gateway, StartError, stopped};

@@ -6,6 +6,8 @@ use obo::path::PathPattern;
 use obo::{ConfigError, ResourceServer};
 use serde::Deserialize;
 
+use super::shared::Sharing;
+
 /// The `[probes]` of the file: paths that require no token.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,21 +38,43 @@ impl ProbesConfig {
     }
 }
 
+/// What must be there before the first request.
+#[derive(Clone)]
+pub(super) struct Readiness {
+    pub(super) server: ResourceServer,
+    pub(super) sharing: Sharing,
+}
+
+impl Readiness {
+    /// What is missing.
+    pub(super) fn problem(&self) -> Option<&'static str> {
+        // A lazy issuer does not delay readiness: its first token fetches its keys.
+        if !self.server.is_ready() {
+            return Some("keys are missing");
+        }
+        (!self.sharing.is_ready()).then_some("the logouts of the shared store are missing")
+    }
+}
+
 /// Responds to probes, before anything else is checked.
 pub(super) async fn probes(
-    State((probes, server)): State<(ProbesConfig, ResourceServer)>,
+    State((probes, readiness)): State<(ProbesConfig, Readiness)>,
     request: Request,
     next: Next,
 ) -> Response {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    match probes.at(request.uri().path()) {
-        Some("live") if is_read => "live\n".into_response(),
-        // A lazy issuer does not delay readiness: its first token fetches its keys.
-        Some(_) if is_read && server.is_ready() => "ready\n".into_response(),
-        Some(_) if is_read => {
-            tracing::warn!("not ready: the keys of an issuer with `lazy = false` are missing");
-            (StatusCode::SERVICE_UNAVAILABLE, "keys are missing\n").into_response()
+    let Some(probe) = probes.at(request.uri().path()).filter(|_| is_read) else {
+        return next.run(request).await;
+    };
+    let problem = match probe {
+        "ready" => readiness.problem(),
+        _ => None,
+    };
+    match problem {
+        None => format!("{probe}\n").into_response(),
+        Some(problem) => {
+            tracing::warn!("not ready: {problem}");
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n")).into_response()
         }
-        _ => next.run(request).await,
     }
 }

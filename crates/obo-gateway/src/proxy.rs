@@ -1,13 +1,13 @@
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use http::{Method, Uri};
+use http::Method;
+use http::uri::Scheme;
 use obo::on_behalf_of::OnBehalfOfLayer;
 use obo::on_behalf_of::Replay;
-use obo::path::{PathPattern, is_unambiguous};
+use obo::path::PathPattern;
 use obo::{Caller, ConfigError, OnBehalfOf};
 use tower::{Layer as _, ServiceExt as _};
-use url::Url;
 
 use super::caller_headers::CallerHeaders;
 use super::from_upstream::from_upstream;
@@ -15,6 +15,7 @@ use super::refusal::Refusal;
 use super::timeouts::Timeouts;
 use super::to_upstream::to_upstream;
 use super::upstream::Upstream;
+use super::upstream_url::UpstreamUrl;
 
 /// How much of a request is kept for a retry, if the upstream rejects its token.
 const REPLAYED: usize = 64 * 1024;
@@ -29,9 +30,7 @@ pub(super) struct ProxySettings {
 
 /// Forwards the requests of one route to its upstream.
 pub(super) struct Proxy {
-    path: PathPattern,
-    /// The URL that all requests go below.
-    base: Uri,
+    url: UpstreamUrl,
     claims: CallerHeaders,
     upstream: Upstream,
     /// `None` for a public route, whose requests have no token.
@@ -46,18 +45,12 @@ impl Proxy {
         settings: &ProxySettings,
         timeouts: Timeouts,
     ) -> Result<Self, ConfigError> {
-        // In normal form, as the destination has it.
-        let url = Url::parse(upstream).map(|url| Uri::try_from(url.as_str()));
-        let base = url.ok().and_then(Result::ok);
-        let Some((base, Some(scheme))) = base.map(|base| (base.clone(), base.scheme().cloned()))
-        else {
-            return Err(ConfigError::new("upstream", "is not an absolute URL"));
-        };
-        let upstream = Upstream::new(&scheme, timeouts)?;
+        let url = UpstreamUrl::new(path, upstream)?;
+        let scheme = url.base.scheme().unwrap_or(&Scheme::HTTPS);
+        let upstream = Upstream::new(scheme, timeouts)?;
         let replay = Replay::recorded(REPLAYED, Body::new);
         Ok(Self {
-            path,
-            base,
+            url,
             claims: settings.claims.clone(),
             calls: layer.map(|layer| layer.replay(replay).layer(upstream.clone())),
             upstream,
@@ -91,32 +84,15 @@ impl Proxy {
         if request.method() == Method::TRACE {
             return Err(Refusal::Method);
         }
-        let uri = self.uri(request.uri()).ok_or(Refusal::AmbiguousPath)?;
+        let uri = self.url.of(request.uri()).ok_or(Refusal::AmbiguousPath)?;
         Ok(to_upstream(uri, request, &self.claims))
     }
 
     fn respond(&self, response: Result<Response, Refusal>) -> Result<Response, Refusal> {
         let outcome = response.and_then(|response| from_upstream(response, &self.claims));
         if let Err(refusal) = &outcome {
-            tracing::warn!(upstream = %self.base, "request failed: {refusal}");
+            tracing::warn!(upstream = %self.url.base, "request failed: {refusal}");
         }
         outcome
-    }
-
-    /// The request's path from the first parameter of the route on, below the upstream's path.
-    fn uri(&self, requested: &Uri) -> Option<Uri> {
-        let rest = requested.path().strip_prefix(self.path.fixed_start());
-        let rest = rest.filter(|_| is_unambiguous(requested.path()))?;
-        let below = match (self.base.path().trim_end_matches('/'), rest) {
-            ("", "") => "/".to_owned(),
-            (base, rest) => format!("{base}{rest}"),
-        };
-        let below = match requested.query() {
-            Some(query) => format!("{below}?{query}"),
-            None => below,
-        };
-        let mut parts = self.base.clone().into_parts();
-        parts.path_and_query = Some(below.parse().ok()?);
-        Uri::from_parts(parts).ok()
     }
 }

@@ -8,13 +8,14 @@ use http::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use obo::binding::PeerAddress;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
 
 use super::activity::{Activity, WatchedBody};
-use super::addresses::{Addresses, Peer};
+use super::addresses::Addresses;
 use super::limits::Limits;
 use super::start::Gateway;
 use super::version::version_shown;
@@ -79,7 +80,7 @@ impl Gateway {
         let activity = Activity::new(&self.limits);
         let (router, requests) = (self.router, Arc::clone(&activity));
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(Peer(peer));
+            request.extensions_mut().insert(PeerAddress(peer.ip()));
             let (response, open) = (router.clone().oneshot(request), requests.begin());
             async move {
                 let response = response.await?;

@@ -3,8 +3,8 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::Uri;
 use http::{Request as HttpRequest, Version};
 use http_body::Body as _;
+use obo::binding::PeerAddress;
 
-use super::addresses::Peer;
 use super::caller_headers::CallerHeaders;
 use super::deadline::Deadline;
 use super::end_to_end::end_to_end;
@@ -20,7 +20,7 @@ pub(super) fn to_upstream(uri: Uri, request: Request, claims: &CallerHeaders) ->
     headers.remove(header::AUTHORIZATION);
     // The HTTP client sets it to the host of `uri`.
     headers.remove(header::HOST);
-    let peer = parts.extensions.get().map(|Peer(peer)| peer.ip());
+    let peer = parts.extensions.get().map(|PeerAddress(peer)| *peer);
     claims.apply(&mut headers, peer);
     // The length of the body as it was received, not as the caller states it.
     headers.remove(header::CONTENT_LENGTH);

@@ -15,8 +15,9 @@ use hyper_util::client::legacy::connect::{Connect, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use obo::ConfigError;
 use obo::error::BoxError;
+use obo::trace::PropagateLayer;
 use tower::util::BoxCloneSyncService;
-use tower::{Service, ServiceExt as _};
+use tower::{Layer as _, Service, ServiceExt as _};
 
 use self::failure::Failure;
 use super::deadline::Deadline;
@@ -168,7 +169,7 @@ fn clients(connector: impl Connect + Clone + Send + Sync + 'static, is_http2: bo
             .http2_only(is_http2)
             .build(connector.clone());
         let client = client.map_response(|response: Response<_>| response.map(Body::new));
-        BoxCloneSyncService::new(client.map_err(Into::into))
+        BoxCloneSyncService::new(PropagateLayer::new().layer(client.map_err(Into::into)))
     };
     Clients {
         pooled: client(usize::MAX),

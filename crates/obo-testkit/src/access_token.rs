@@ -12,6 +12,15 @@ pub(crate) fn read(state: &State, token: &str) -> Result<Claims, &'static str> {
     if state.revoked.lock().contains(token) {
         return Err("revoked");
     }
+    let claims = of_this_server(state, token)?;
+    let revoked_users = state.revoked_users.lock();
+    match claims.text("sub") {
+        Some(sub) if revoked_users.contains(sub) => Err("revoked"),
+        _ => Ok(claims),
+    }
+}
+
+fn of_this_server(state: &State, token: &str) -> Result<Claims, &'static str> {
     if let Some(claims) = state.opaque.lock().get(token) {
         return Ok(Claims(claims.clone()));
     }

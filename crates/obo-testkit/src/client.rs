@@ -3,6 +3,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+#[cfg(feature = "tls")]
+use crate::certificate::TestCertificate;
 use crate::public_key::PublicKey;
 use crate::registration::Registration;
 use crate::state::State;
@@ -85,6 +87,23 @@ impl TestClient {
     pub fn workload(self, sub: &str, jwk: Value) -> Self {
         let key = PublicKey::from_jwk(&jwk).expect("a public RSA, P-256, P-384 or Ed25519 JWK");
         self.change(|client| client.foreign.push((sub.to_owned(), key)))
+    }
+
+    /// Authenticates the client by a certificate of the server's authority with this name
+    /// (`tls_client_auth`, RFC 8705 §2.1), from
+    /// [`TestIdp::certificate`](crate::TestIdp::certificate).
+    ///
+    /// Such a client calls the endpoints with mutual TLS
+    /// ([`Builder::mutual_tls`](crate::Builder::mutual_tls)).
+    #[cfg(feature = "tls")]
+    pub fn tls_client_auth(self, name: &str) -> Self {
+        self.change(|client| client.certificate_name = Some(name.to_owned()))
+    }
+
+    /// Authenticates the client by this certificate (`self_signed_tls_client_auth`, RFC 8705 §2.2).
+    #[cfg(feature = "tls")]
+    pub fn self_signed_tls_client_auth(self, certificate: &TestCertificate) -> Self {
+        self.change(|client| client.certificates.extend([certificate.thumbprint()]))
     }
 
     /// Removes the keys of `private_key_jwt`.

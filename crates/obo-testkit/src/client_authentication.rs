@@ -1,20 +1,21 @@
 //! Authenticates the client by exactly one method of RFC 6749 §2.3 or RFC 7523.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use http::{HeaderMap, header};
+use http::header;
+use http::request::Parts;
 
-use crate::client_assertion;
 use crate::form::Form;
 use crate::oauth_error::{OAuthError, require};
 use crate::registration::Registration;
 use crate::state::State;
+use crate::{client_assertion, client_certificate};
 
 pub(crate) fn authenticate(
     state: &State,
-    headers: &HeaderMap,
+    parts: &Parts,
     form: &Form,
 ) -> Result<Registration, OAuthError> {
-    let mut headers = headers.get_all(header::AUTHORIZATION).iter();
+    let mut headers = parts.headers.get_all(header::AUTHORIZATION).iter();
     let header = headers.next();
     let text = "more than one Authorization header";
     require(headers.next().is_none(), "invalid_request", text)?;
@@ -28,8 +29,9 @@ pub(crate) fn authenticate(
         (None, Some(_), None) => state.client(form.required("client_id")?, secret)?,
         (None, None, Some(assertion)) => client_assertion::verify(state, form, assertion)?,
         (None, None, None) => {
+            let shown = client_certificate::authenticate(state, &parts.extensions, form);
             let text = "client authentication is required";
-            return Err(OAuthError::new("invalid_client", text));
+            shown.ok_or_else(|| OAuthError::new("invalid_client", text))??
         }
         _ => {
             let text = "more than one client authentication method";

@@ -65,6 +65,11 @@ pub enum Fault {
     WrongIssuer,
     /// Holds the request until [`heal`](crate::TestIdp::heal), then responds as usual.
     Hang,
+    /// Ignores the proof of a token request: the token is a plain bearer token.
+    IgnoreProof,
+    /// Ignores the client's certificate when a token is issued: the token is not bound to it. The
+    /// certificate still authenticates the client.
+    IgnoreCertificate,
     /// Overwrites members of a successful JSON response; `null` removes the member.
     Merge(Value),
 }

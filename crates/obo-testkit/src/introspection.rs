@@ -12,7 +12,7 @@ use crate::jwt;
 use crate::oauth_error::OAuthError;
 use crate::registration::Registration;
 use crate::state::State;
-use crate::{access_token, client_authentication};
+use crate::{access_token, client_authentication, issue};
 
 const SIGNED: &str = "application/token-introspection+jwt";
 
@@ -21,13 +21,13 @@ pub(crate) fn respond(
     parts: &Parts,
     form: &Form,
 ) -> Result<Response, OAuthError> {
-    let client = client_authentication::authenticate(state, &parts.headers, form)?;
+    let client = client_authentication::authenticate(state, parts, form)?;
     let token = form.required("token")?;
     // No reason is distinguishable from another (RFC 7662 §2.2).
     let document = match active(state, &client, token) {
         Some(mut claims) => {
             claims["active"] = true.into();
-            claims["token_type"] = "Bearer".into();
+            claims["token_type"] = issue::token_type(&claims).into();
             claims
         }
         None => json!({ "active": false }),

@@ -7,6 +7,14 @@ use crate::registration::Registration;
 use crate::state::State;
 use crate::token_builder::TokenBuilder;
 
+/// What the client has proven, by thumbprint.
+pub(crate) struct Binding {
+    /// The key of a proof (RFC 9449 §6.1).
+    pub(crate) jkt: Option<String>,
+    /// The certificate of the connection (RFC 8705 §3.1).
+    pub(crate) certificate: Option<String>,
+}
+
 /// A successful response (RFC 6749 §5.1); never a refresh token.
 ///
 /// Grants the requested scope, or `default` when none was requested, as far as the client may have
@@ -18,6 +26,7 @@ pub(crate) fn response(
     targets: &[String],
     [requested, default]: [Option<&str>; 2],
     not_after: Option<i64>,
+    binding: &Binding,
 ) -> Result<Value, OAuthError> {
     let is_allowed = |scope: &&str| {
         let allowed_at = |target: &String| {
@@ -42,17 +51,32 @@ pub(crate) fn response(
     let now = state.now();
     let lifetime_end = now + state.settings.lock().lifetime;
     let exp = not_after.unwrap_or(i64::MAX).min(lifetime_end);
-    let token = token.claim("exp", exp);
+    let mut token = token.claim("exp", exp);
+    if let Some(jkt) = &binding.jkt {
+        token = token.bound_to_thumbprint("jkt", jkt);
+    }
+    if let Some(certificate) = &binding.certificate {
+        token = token.bound_to_thumbprint("x5t#S256", certificate);
+    }
+    let token_type = token_type(&token.claims());
     let is_opaque = state.settings.lock().issues_opaque;
     let token = match is_opaque {
         true => token.mint_opaque(),
         false => token.mint(),
     };
     let mut response =
-        json!({ "access_token": token, "token_type": "Bearer", "expires_in": exp - now });
+        json!({ "access_token": token, "token_type": token_type, "expires_in": exp - now });
     // RFC 6749 §5.1 requires the scope if it is not the requested one.
     if wanted.is_some() && requested != Some(granted.as_str()) {
         response["scope"] = granted.into();
     }
     Ok(response)
+}
+
+/// The type of a token with these claims (RFC 9449 §5, §6.2).
+pub(crate) fn token_type(claims: &Value) -> &'static str {
+    match claims["cnf"].get("jkt") {
+        Some(_) => "DPoP",
+        None => "Bearer",
+    }
 }

@@ -4,7 +4,7 @@
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
-use jsonwebtoken::{Algorithm, DecodingKey, Header, dangerous};
+use jsonwebtoken::{Algorithm, DecodingKey, Header, TokenData, dangerous};
 use serde_json::{Map, Value};
 
 use crate::public_key::PublicKey;
@@ -30,13 +30,21 @@ impl<'a> Jwt<'a> {
     /// Fails on an algorithm unknown to `jsonwebtoken`, and on `crit` (RFC 7515 §4.1.11).
     pub(crate) fn parse(token: &'a str) -> Option<Self> {
         let (message, signature) = token.rsplit_once('.')?;
-        let parts = dangerous::insecure_decode::<Map<String, Value>>(token).ok()?;
+        let parts = insecure_decode(token).or_else(|| insecure_decode(&renamed(token)?))?;
         parts.header.crit.is_none().then_some(Self {
             header: parts.header,
             claims: Claims(parts.claims.into()),
             message,
             signature: BASE64_URL_SAFE_NO_PAD.decode(signature).ok()?,
         })
+    }
+
+    /// The members of the header.
+    pub(crate) fn header(&self) -> Map<String, Value> {
+        let header = self.message.split('.').next().unwrap_or_default();
+        let header = BASE64_URL_SAFE_NO_PAD.decode(header).ok();
+        let header = header.and_then(|json| serde_json::from_slice(&json).ok());
+        header.unwrap_or_default()
     }
 
     /// The `typ` header as RFC 7515 §4.1.9 compares it: without case, without `application/`.
@@ -68,6 +76,21 @@ impl<'a> Jwt<'a> {
         let message = self.message.as_bytes();
         verifier.is_ok_and(|verifier| verifier.verify(message, &self.signature).is_ok())
     }
+}
+
+fn insecure_decode(token: &str) -> Option<TokenData<Map<String, Value>>> {
+    dangerous::insecure_decode(token).ok()
+}
+
+/// A token by `Ed25519` with the older name `EdDSA`, which `jsonwebtoken` knows (RFC 9864 §2.2).
+fn renamed(token: &str) -> Option<String> {
+    let (header, rest) = token.split_once('.')?;
+    let header = BASE64_URL_SAFE_NO_PAD.decode(header).ok()?;
+    let mut header: Value = serde_json::from_slice(&header).ok()?;
+    let alg = header.get_mut("alg").filter(|alg| *alg == "Ed25519")?;
+    *alg = "EdDSA".into();
+    let header = BASE64_URL_SAFE_NO_PAD.encode(header.to_string());
+    Some(format!("{header}.{rest}"))
 }
 
 /// The claims of a token, whether it is a JWT or opaque.

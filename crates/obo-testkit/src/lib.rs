@@ -63,6 +63,12 @@
 //!   its rights.
 //! - Opaque tokens and introspection (RFC 7662, RFC 9701): [`TokenBuilder::mint_opaque`],
 //!   [`TestIdp::revoke`].
+//! - Bound tokens: [`TokenBuilder::bound_to`] and [`TestProof`] (RFC 9449); the token endpoint binds
+//!   tokens to the key of a proof, with a nonce if [`TestIdp::set_demands_nonce`] says so.
+//!   With the feature `tls`, `TestIdp::certificate` issues certificates, and `Builder::mutual_tls`
+//!   starts a listener that binds tokens to them (RFC 8705).
+//! - Logouts: [`TestIdp::logout_token`] and [`TestIdp::security_event`] build the messages,
+//!   [`TestIdp::send_logout`] and [`TestIdp::send_security_event`] send them.
 //! - Failures of the server: [`TestIdp::fault`] with a [`Fault`], [`TestIdp::stop`].
 //! - The requests of your service: [`TestIdp::requests`].
 //! - The passage of time: [`TestIdp::set_clock_offset`].
@@ -70,14 +76,16 @@
 //! The server has both metadata documents (RFC 8414, OpenID Connect Discovery), the JWK Set, a
 //! token endpoint and an introspection endpoint. It is strict wherever an RFC leaves room. Clients
 //! authenticate by `client_secret_basic`, `client_secret_post`, `client_secret_jwt`,
-//! `private_key_jwt`, or an assertion of the platform that they run on.
+//! `private_key_jwt`, an assertion of the platform that they run on, or a certificate.
 //!
 //! The testkit shares no code with the crates that it tests, so a bug in them cannot hide itself.
 //! The `jsonwebtoken` crate signs its tokens and verifies client assertions.
 //!
 //! # Features
 //!
-//! This crate has no features.
+//! | feature | default | adds |
+//! | --- | --- | --- |
+//! | `tls` | no | a listener with mutual TLS (`Builder::mutual_tls`), certificates for clients and services (`TestIdp::certificate`) |
 //!
 //! # Where to go next
 //!
@@ -97,9 +105,14 @@
 mod access_token;
 mod act;
 mod alg;
+#[cfg(feature = "tls")]
+mod certificate;
 mod client;
 mod client_assertion;
 mod client_authentication;
+mod client_certificate;
+mod connection;
+mod dpop;
 mod fault;
 mod form;
 mod introspection;
@@ -109,24 +122,33 @@ mod key_set;
 mod listener;
 mod lock;
 mod metadata;
+#[cfg(feature = "tls")]
+mod mutual_tls;
+mod nonces;
 mod oauth_error;
 mod public_key;
 mod random;
 mod recorded;
 mod registration;
 mod router;
+mod sender;
 mod server;
 mod state;
 mod target;
 mod test_key;
+mod test_proof;
+mod thumbprint;
 mod token_builder;
 mod token_endpoint;
 mod token_exchange;
 
 pub use alg::TestAlg;
+#[cfg(feature = "tls")]
+pub use certificate::TestCertificate;
 pub use client::TestClient;
 pub use fault::{Endpoint, Fault};
 pub use recorded::Recorded;
 pub use server::{Builder, TestIdp};
 pub use test_key::TestKey;
+pub use test_proof::TestProof;
 pub use token_builder::TokenBuilder;

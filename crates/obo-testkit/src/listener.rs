@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::AbortHandle;
 
+use crate::connection::serve;
 use crate::lock::Lock;
 
 pub(crate) struct Listener {
     pub(crate) addr: SocketAddr,
     socket: Arc<Lock<Socket>>,
+    #[cfg(feature = "tls")]
+    tls: Option<tokio_rustls::TlsAcceptor>,
 }
 
 #[derive(Default)]
@@ -28,8 +28,8 @@ struct Socket {
 }
 
 impl Listener {
-    pub(crate) fn bind() -> Self {
-        let socket = reserve(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    pub(crate) fn bind(port: u16) -> Self {
+        let socket = reserve(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         let addr = socket.local_addr().expect("address of a bound socket");
         Self {
             addr,
@@ -37,7 +37,16 @@ impl Listener {
                 reserved: Some(socket),
                 ..Socket::default()
             })),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
+    }
+
+    /// Accepts only connections with TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) fn with_tls(mut self, acceptor: tokio_rustls::TlsAcceptor) -> Self {
+        self.tls = Some(acceptor);
+        self
     }
 
     /// Starts to accept connections, unless it does already.
@@ -45,7 +54,18 @@ impl Listener {
         let mut socket = self.socket.lock();
         if let Some(reserved) = socket.reserved.take() {
             socket.listening = Some(reserved.listen(1024).expect("listening on a bound socket"));
-            let accepting = tokio::spawn(accept(Arc::clone(&self.socket), router));
+            #[cfg(feature = "tls")]
+            let tls = self.tls.clone();
+            let connection = move |stream| {
+                let router = router.clone();
+                #[cfg(feature = "tls")]
+                if let Some(tls) = tls.clone() {
+                    let accepted = crate::mutual_tls::accept(tls, stream, router);
+                    return tokio::spawn(accepted).abort_handle();
+                }
+                tokio::spawn(serve(stream, router)).abort_handle()
+            };
+            let accepting = tokio::spawn(accept(Arc::clone(&self.socket), connection));
             socket.tasks.push(accepting.abort_handle());
         }
     }
@@ -73,7 +93,7 @@ impl Socket {
     }
 }
 
-async fn accept(socket: Arc<Lock<Socket>>, router: Router) {
+async fn accept(socket: Arc<Lock<Socket>>, connection: impl Fn(TcpStream) -> AbortHandle) {
     // The listener is in the shared state instead of this task, so that `stop` closes it at once.
     let next = || {
         poll_fn(|cx| match &socket.lock().listening {
@@ -83,15 +103,10 @@ async fn accept(socket: Arc<Lock<Socket>>, router: Router) {
     };
     while let Some(accepted) = next().await {
         let Ok((stream, _)) = accepted else { continue };
-        let service = TowerToHyperService::new(router.clone());
-        let connection = tokio::spawn(async move {
-            let http = auto::Builder::new(TokioExecutor::new());
-            // A client that disconnects early is not a failure of the server.
-            let _ = http.serve_connection(TokioIo::new(stream), service).await;
-        });
+        let connection = connection(stream);
         let mut socket = socket.lock();
         socket.tasks.retain(|task| !task.is_finished());
-        socket.tasks.push(connection.abort_handle());
+        socket.tasks.push(connection);
         if socket.listening.is_none() {
             socket.close();
         }

@@ -10,6 +10,10 @@ pub(crate) struct Registration {
     pub(crate) keys: Vec<PublicKey>,
     /// Subjects by which platforms know the client, and the keys these sign with.
     pub(crate) foreign: Vec<(String, PublicKey)>,
+    /// The name in the certificate of `tls_client_auth`.
+    pub(crate) certificate_name: Option<String>,
+    /// The thumbprints of the certificates of `self_signed_tls_client_auth`.
+    pub(crate) certificates: BTreeSet<String>,
     pub(crate) audience_token_endpoint: bool,
     pub(crate) impersonates: bool,
     pub(crate) raw_basic: bool,

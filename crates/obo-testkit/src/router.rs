@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 
+use crate::client_certificate::Presented;
 use crate::fault::{Endpoint, Fault};
 use crate::form::{self, Form, Pairs};
 use crate::recorded::Recorded;
@@ -67,6 +68,7 @@ async fn misbehaving(
     let faults = state.faults.lock().next(endpoint);
     let status = |code: u16| StatusCode::from_u16(code).expect("an HTTP status");
     let (mut instead, mut edits) = (None, Vec::new());
+    let mut unproven = None;
     for fault in faults {
         match fault {
             Fault::Delay(time) => tokio::time::sleep(time).await,
@@ -78,6 +80,16 @@ async fn misbehaving(
                 instead = instead.or(Some(response));
             }
             Fault::Body(body) => instead = instead.or(Some(json(body))),
+            Fault::IgnoreProof => {
+                let unproven = unproven.get_or_insert_with(|| parts.clone());
+                unproven.headers.remove("dpop");
+            }
+            Fault::IgnoreCertificate => {
+                let unproven = unproven.get_or_insert_with(|| parts.clone());
+                if let Some(presented) = unproven.extensions.get_mut::<Presented>() {
+                    presented.binds = false;
+                }
+            }
             Fault::Merge(members) => edits.push(members),
             Fault::WrongIssuer if Endpoint::Discovery.covers(endpoint) => {
                 edits.push(serde_json::json!({ "issuer": state.url("/other") }));
@@ -88,6 +100,7 @@ async fn misbehaving(
     if let Some(response) = instead {
         return response;
     }
+    let parts = unproven.as_ref().unwrap_or(parts);
     let response = respond(state, endpoint, parts, pairs);
     if edits.is_empty() || !response.status().is_success() {
         return response;
@@ -121,6 +134,7 @@ fn respond(
         let allow = [(header::ALLOW, allowed.as_str())];
         return (StatusCode::METHOD_NOT_ALLOWED, allow).into_response();
     }
+    let is_proven = endpoint == Endpoint::Token && parts.headers.contains_key("dpop");
     let endpoint = match endpoint {
         Endpoint::Token => token_endpoint::respond,
         Endpoint::Introspection => introspection::respond,
@@ -132,7 +146,13 @@ fn respond(
         (header::CACHE_CONTROL, "no-store"),
         (header::PRAGMA, "no-cache"),
     ];
-    (no_store, response).into_response()
+    let mut response = (no_store, response).into_response();
+    if is_proven && state.settings.lock().demands_nonce {
+        let nonce = state.nonces.lock().current();
+        let nonce = HeaderValue::from_str(&nonce).expect("base64url");
+        response.headers_mut().insert("dpop-nonce", nonce);
+    }
+    response
 }
 
 fn json(body: String) -> Response {

@@ -1,9 +1,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http::Response;
 use serde_json::Value;
 
 use crate::alg::TestAlg;
+#[cfg(feature = "tls")]
+use crate::certificate::TestCertificate;
 use crate::client::TestClient;
 use crate::fault::{Endpoint, Fault, Faults};
 use crate::key_set::KeySet;
@@ -11,6 +14,7 @@ use crate::listener::Listener;
 use crate::lock::Lock;
 use crate::recorded::Recorded;
 use crate::router::router;
+use crate::sender;
 use crate::state::{Settings, State};
 use crate::token_builder::TokenBuilder;
 
@@ -30,6 +34,8 @@ use crate::token_builder::TokenBuilder;
 pub struct TestIdp {
     state: Arc<State>,
     listener: Arc<Listener>,
+    #[cfg(feature = "tls")]
+    mutual_tls: Option<Arc<Listener>>,
 }
 
 /// Addresses, start and stop, settings.
@@ -78,11 +84,19 @@ impl TestIdp {
     /// Stops the server: closes open connections, refuses new ones, keeps the port reserved.
     pub fn stop(&self) {
         self.listener.stop();
+        #[cfg(feature = "tls")]
+        if let Some(listener) = &self.mutual_tls {
+            listener.stop();
+        }
     }
 
     /// Starts a stopped server again on the same port, with the same keys and clients.
     pub async fn resume(&self) {
         self.listener.start(router(Arc::clone(&self.state)));
+        #[cfg(feature = "tls")]
+        if let Some(listener) = &self.mutual_tls {
+            listener.start(router(Arc::clone(&self.state)));
+        }
     }
 
     /// Moves the server's clock by this many seconds from the wall clock, back if negative.
@@ -98,6 +112,17 @@ impl TestIdp {
     /// Issues opaque tokens from the token endpoint instead of JWTs.
     pub fn set_issues_opaque(&self, opaque: bool) {
         self.state.settings.lock().issues_opaque = opaque;
+    }
+
+    /// Demands a nonce in the proofs of token requests (RFC 9449 §8). The header `DPoP-Nonce` of
+    /// each response to a proof has it.
+    pub fn set_demands_nonce(&self, demands: bool) {
+        self.state.settings.lock().demands_nonce = demands;
+    }
+
+    /// Makes a new nonce. The one before is still accepted, older ones are not.
+    pub fn rotate_nonce(&self) {
+        self.state.nonces.lock().rotate();
     }
 
     /// Grants the allowed ones of several requested targets instead of refusing the request.
@@ -121,8 +146,59 @@ impl TestIdp {
     }
 
     /// Builds an ID token (OpenID Connect), which resource servers must reject.
+    ///
+    /// Its audience is the client, and it has a `nonce`, as servers send it after a sign-in.
+    /// Without it, `.without("nonce")`, no claim marks it as an ID token.
     pub fn id_token(&self, sub: &str, client_id: &str) -> TokenBuilder {
         TokenBuilder::id_token(Arc::clone(&self.state), sub, client_id)
+    }
+
+    /// Builds a logout token (OpenID Connect Back-Channel Logout 1.0) for a client: all sessions of
+    /// the user end.
+    ///
+    /// To end one session, add `.session("…")`. Send it with [`send_logout`](Self::send_logout).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let idp = obo_testkit::TestIdp::start().await;
+    /// let everywhere = idp.logout_token("alice", "service-a").mint();
+    /// let one_session = idp.logout_token("alice", "service-a").session("s-1").mint();
+    /// let forged = idp.logout_token("alice", "service-a").claim("nonce", "n").mint();
+    /// # assert!(everywhere != one_session && one_session != forged);
+    /// # }
+    /// ```
+    pub fn logout_token(&self, sub: &str, client_id: &str) -> TokenBuilder {
+        TokenBuilder::logout_token(Arc::clone(&self.state), sub, client_id)
+    }
+
+    /// Builds a security event token (RFC 8417) about a user, whose `sub_id` has the format
+    /// `iss_sub`.
+    ///
+    /// `event` is the name of a CAEP event, such as `session-revoked`, or a complete URI. Send it
+    /// with [`send_security_event`](Self::send_security_event).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let idp = obo_testkit::TestIdp::start().await;
+    /// let event = idp.security_event("session-revoked", "alice");
+    /// let token = event.audience("https://a.example/ssf").mint();
+    /// # assert_eq!(token.split('.').count(), 3);
+    /// # }
+    /// ```
+    pub fn security_event(&self, event: &str, sub: &str) -> TokenBuilder {
+        TokenBuilder::security_event(Arc::clone(&self.state), event, sub)
+    }
+
+    /// Posts a logout token to a `backchannel_logout_uri`, as a form, and returns the response.
+    pub async fn send_logout(&self, url: &str, token: &str) -> Response<String> {
+        sender::send_logout(url, token).await
+    }
+
+    /// Pushes a security event token to a receiver (RFC 8935), and returns the response.
+    pub async fn send_security_event(&self, url: &str, token: &str) -> Response<String> {
+        sender::send_security_event(url, token).await
     }
 
     /// Revokes a JWT or an opaque token: it becomes inactive, and cannot be exchanged.
@@ -130,9 +206,52 @@ impl TestIdp {
         self.state.revoked.lock().insert(token.to_owned());
     }
 
+    /// Revokes all tokens of a user, also those that are issued later, until
+    /// [`restore_user`](Self::restore_user).
+    pub fn revoke_user(&self, sub: &str) {
+        self.state.revoked_users.lock().insert(sub.to_owned());
+    }
+
+    /// Undoes [`revoke_user`](Self::revoke_user).
+    pub fn restore_user(&self, sub: &str) {
+        self.state.revoked_users.lock().remove(sub);
+    }
+
     /// Registers a confidential client, or returns the one that is registered by this name.
     pub fn client(&self, client_id: &str) -> TestClient {
         TestClient::register(Arc::clone(&self.state), client_id)
+    }
+}
+
+/// Mutual TLS and certificates.
+#[cfg(feature = "tls")]
+impl TestIdp {
+    /// The URL of the token endpoint with mutual TLS.
+    ///
+    /// # Panics
+    ///
+    /// If the server was started without [`Builder::mutual_tls`].
+    pub fn mutual_tls_token_endpoint(&self) -> String {
+        let url = self.state.mutual_tls_url("/token");
+        url.expect("a server with `TestIdp::builder().mutual_tls()`")
+    }
+
+    /// Issues a certificate by the server's own authority, for a client or for a service under
+    /// test.
+    ///
+    /// The name is a DNS name, such as `service-a` or `localhost`, an IP address or a URI, such as
+    /// a SPIFFE ID.
+    ///
+    /// # Panics
+    ///
+    /// If the name cannot be in a certificate.
+    pub fn certificate(&self, name: &str) -> TestCertificate {
+        self.state.issue_certificate(name)
+    }
+
+    /// The authority's own certificate in PEM, which clients and services trust.
+    pub fn authority_pem(&self) -> String {
+        self.state.authority().pem()
     }
 }
 
@@ -258,7 +377,10 @@ impl fmt::Debug for TestIdp {
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
     issuer_path: String,
+    port: u16,
     signing: TestAlg,
+    #[cfg(feature = "tls")]
+    has_mutual_tls: bool,
 }
 
 impl Builder {
@@ -276,9 +398,39 @@ impl Builder {
         self
     }
 
+    /// Binds this loopback port, for a server that outlives one test. The default is a free port.
+    ///
+    /// [`start`](Self::start) panics if the port is taken.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
     /// Signs with this algorithm, unless a token is built for another. The default is RS256.
     pub fn signing(mut self, alg: TestAlg) -> Self {
         self.signing = alg;
+        self
+    }
+
+    /// Starts a second listener with mutual TLS (RFC 8705) for the token endpoint and the
+    /// introspection endpoint, which the metadata lists in `mtls_endpoint_aliases`.
+    ///
+    /// A token that is requested with a certificate is bound to it. Clients may authenticate by
+    /// their certificate. The listener's own certificate is for `localhost`, and its clients trust
+    /// [`TestIdp::authority_pem`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let idp = obo_testkit::TestIdp::builder().mutual_tls().start().await;
+    /// let own = idp.certificate("service-a");
+    /// idp.client("service-a").tls_client_auth("service-a").may_exchange_to("service-b");
+    /// assert!(idp.mutual_tls_token_endpoint().starts_with("https://localhost:"));
+    /// # }
+    /// ```
+    #[cfg(feature = "tls")]
+    pub fn mutual_tls(mut self) -> Self {
+        self.has_mutual_tls = true;
         self
     }
 
@@ -286,8 +438,14 @@ impl Builder {
     ///
     /// Asynchronous because the server runs on the tokio runtime that awaits it.
     pub async fn start(self) -> TestIdp {
-        let listener = Arc::new(Listener::bind());
+        let listener = Arc::new(Listener::bind(self.port));
+        #[cfg(feature = "tls")]
+        let mutual_tls = self.has_mutual_tls.then(|| Listener::bind(0));
         let state = Arc::new(State {
+            #[cfg(feature = "tls")]
+            mutual_tls_origin: mutual_tls
+                .as_ref()
+                .map(|listener| format!("https://localhost:{}", listener.addr.port())),
             issuer: format!("http://{}{}", listener.addr, self.issuer_path),
             path: self.issuer_path,
             signing: self.signing,
@@ -298,7 +456,17 @@ impl Builder {
             }),
             ..State::default()
         });
-        let idp = TestIdp { state, listener };
+        #[cfg(feature = "tls")]
+        let mutual_tls = mutual_tls.map(|listener| {
+            let certificate = state.issue_certificate("localhost");
+            Arc::new(listener.with_tls(crate::mutual_tls::acceptor(&certificate)))
+        });
+        let idp = TestIdp {
+            state,
+            listener,
+            #[cfg(feature = "tls")]
+            mutual_tls,
+        };
         idp.resume().await;
         idp
     }

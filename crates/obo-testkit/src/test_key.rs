@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::alg::TestAlg;
 use crate::lock::Lock;
+use crate::thumbprint::thumbprint;
 
 /// A private key and the algorithm it signs with.
 ///
@@ -91,6 +92,11 @@ impl TestKey {
         jwk["alg"] = self.alg.as_str().into();
         jwk["use"] = "sig".into();
         jwk
+    }
+
+    /// The thumbprint of the public key (RFC 7638), the `jkt` of a token that is bound to it.
+    pub fn thumbprint(&self) -> String {
+        thumbprint(&self.public_jwk("")).expect("an EC, RSA or OKP key")
     }
 
     /// The private key as a JWK (RFC 7517) with `kid`, `alg` and `use`.

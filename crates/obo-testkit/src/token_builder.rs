@@ -10,6 +10,12 @@ use crate::jwt;
 use crate::random;
 use crate::state::State;
 use crate::test_key::TestKey;
+use crate::thumbprint::sha256;
+
+/// The event of a logout token. It starts with `http`, not `https`.
+const LOGOUT: &str = "http://schemas.openid.net/event/backchannel-logout";
+/// The start of the events of CAEP.
+const CAEP: &str = "https://schemas.openid.net/secevent/caep/event-type/";
 
 /// Builds one token: complete by default, wrong only where a test makes it so.
 ///
@@ -52,7 +58,28 @@ impl TokenBuilder {
 
     pub(crate) fn id_token(state: Arc<State>, sub: &str, client_id: &str) -> Self {
         let token = Self::new(state, sub).typ(Some("JWT"));
-        token.audience(client_id).without("jti")
+        let token = token.audience(client_id).without("jti");
+        token.claim("nonce", random::text::<16>())
+    }
+
+    pub(crate) fn logout_token(state: Arc<State>, sub: &str, client_id: &str) -> Self {
+        let token = Self::new(state, sub).typ(Some("logout+jwt"));
+        let mut token = token.audience(client_id).expires_in(120);
+        token.claims["events"] = json!({ LOGOUT: {} });
+        token
+    }
+
+    pub(crate) fn security_event(state: Arc<State>, event: &str, sub: &str) -> Self {
+        let event = match event.contains("://") {
+            true => event.to_owned(),
+            false => format!("{CAEP}{event}"),
+        };
+        let subject = json!({ "format": "iss_sub", "iss": &*state.issuer, "sub": sub });
+        let mut token = Self::new(state, sub).typ(Some("secevent+jwt"));
+        token.claims = json!({ "sub_id": subject, "events": { event: {} } });
+        // It has no `exp`, unless a test sets one.
+        token.times.remove("exp");
+        token
     }
 
     fn new(state: Arc<State>, sub: &str) -> Self {
@@ -91,6 +118,11 @@ impl TokenBuilder {
         self.claim("client_id", client_id)
     }
 
+    /// Sets `sid`, the session of the user at the server.
+    pub fn session(self, sid: &str) -> Self {
+        self.claim("sid", sid)
+    }
+
     /// Sets `iss`. The default is the server's issuer.
     pub fn issuer(self, issuer: &str) -> Self {
         self.claim("iss", issuer)
@@ -116,6 +148,22 @@ impl TokenBuilder {
         let prior = self.claims.get("act");
         self.claims["act"] = act::delegate(sub, prior);
         self
+    }
+
+    /// Binds the token to a key (`cnf.jkt`, RFC 9449 §6.1). [`TestProof`](crate::TestProof) makes
+    /// the proofs.
+    pub fn bound_to(self, key: &TestKey) -> Self {
+        self.bound_to_thumbprint("jkt", &key.thumbprint())
+    }
+
+    pub(crate) fn bound_to_thumbprint(mut self, method: &str, thumbprint: &str) -> Self {
+        self.claims["cnf"][method] = thumbprint.into();
+        self
+    }
+
+    /// Binds the token to a certificate, given in DER (`cnf` with `x5t#S256`, RFC 8705 §3.1).
+    pub fn bound_to_certificate(self, der: &[u8]) -> Self {
+        self.bound_to_thumbprint("x5t#S256", &sha256(der))
     }
 
     /// Sets `may_act`, the party that may act for the subject (RFC 8693 §4.4).
@@ -165,7 +213,7 @@ impl TokenBuilder {
 
 /// Header and signature.
 impl TokenBuilder {
-    /// Sets the `typ` header; `None` removes it. The default is `at+jwt`, for an ID token `JWT`.
+    /// Sets the `typ` header; `None` removes it. The default is that of the kind of token.
     pub fn typ(self, typ: Option<&str>) -> Self {
         self.edit_header("typ", typ.map(Value::from))
     }
@@ -223,7 +271,7 @@ impl fmt::Debug for TokenBuilder {
     }
 }
 
-fn apply(object: &mut Value, edits: &[(String, Option<Value>)]) {
+pub(crate) fn apply(object: &mut Value, edits: &[(String, Option<Value>)]) {
     let members = object.as_object_mut().expect("an object");
     for (name, value) in edits {
         match value {

@@ -7,11 +7,12 @@ use http::request::Parts;
 use serde_json::Value;
 
 use crate::form::Form;
+use crate::issue::Binding;
 use crate::oauth_error::OAuthError;
 use crate::registration::Registration;
 use crate::state::State;
 use crate::token_builder::TokenBuilder;
-use crate::{client_authentication, issue, target, token_exchange};
+use crate::{client_authentication, client_certificate, dpop, issue, target, token_exchange};
 
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -24,10 +25,14 @@ pub(crate) fn respond(
     parts: &Parts,
     form: &Form,
 ) -> Result<Response, OAuthError> {
-    let client = client_authentication::authenticate(state, &parts.headers, form)?;
+    let client = client_authentication::authenticate(state, parts, form)?;
+    let binding = Binding {
+        jkt: dpop::verify(state, &parts.headers)?,
+        certificate: client_certificate::to_bind(&parts.extensions),
+    };
     let body = match form.required("grant_type")? {
-        CLIENT_CREDENTIALS => client_credentials(state, &client, form)?,
-        TOKEN_EXCHANGE => token_exchange::grant(state, &client, form)?,
+        CLIENT_CREDENTIALS => client_credentials(state, &client, form, &binding)?,
+        TOKEN_EXCHANGE => token_exchange::grant(state, &client, form, &binding)?,
         other => {
             let text = format!("grant type {other} is not supported");
             return Err(OAuthError::new("unsupported_grant_type", text));
@@ -41,9 +46,10 @@ fn client_credentials(
     state: &Arc<State>,
     client: &Registration,
     form: &Form,
+    binding: &Binding,
 ) -> Result<Value, OAuthError> {
     let targets = target::requested(state, form, &client.request_targets)?;
     let token = TokenBuilder::access_token(Arc::clone(state), &client.id, &client.id);
     let scopes = [form.one("scope"), None];
-    issue::response(state, client, token, &targets, scopes, None)
+    issue::response(state, client, token, &targets, scopes, None, binding)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::form::Form;
+use crate::issue::Binding;
 use crate::jwt::Claims;
 use crate::oauth_error::{OAuthError, require};
 use crate::registration::Registration;
@@ -22,6 +23,7 @@ pub(crate) fn grant(
     state: &Arc<State>,
     client: &Registration,
     form: &Form,
+    binding: &Binding,
 ) -> Result<Value, OAuthError> {
     // Otherwise a service could exchange tokens that were sent to another service.
     let subject = token(state, form, "subject", &[&client.id])?;
@@ -54,7 +56,8 @@ pub(crate) fn grant(
     // The issued token must not outlive the tokens it was issued for.
     let not_after = actor.map_or(subject.exp, |actor| actor.exp.min(subject.exp));
     let scopes = [form.one("scope"), subject.claims.text("scope")];
-    let mut response = issue::response(state, client, token, &targets, scopes, Some(not_after))?;
+    let not_after = Some(not_after);
+    let mut response = issue::response(state, client, token, &targets, scopes, not_after, binding)?;
     response["issued_token_type"] = json!(issued_token_type);
     Ok(response)
 }

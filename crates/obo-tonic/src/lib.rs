@@ -47,6 +47,7 @@
 //! | --- | --- | --- |
 //! | `default-client` | yes | the HTTP client of `obo` |
 //! | `tracing` | yes | events of `obo`, and a log of failed calls |
+//! | `tls` | no | `ClientCertificateLayer`, for tokens that are bound to a certificate |
 //!
 //! # Where to go next
 //!
@@ -55,6 +56,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod accessors;
+#[cfg(feature = "tls")]
+mod client_certificate;
 mod error;
 mod intermediary;
 mod on_behalf_of;
@@ -63,6 +66,8 @@ mod require;
 mod status;
 
 pub use accessors::{caller, caller_with_claims};
+#[cfg(feature = "tls")]
+pub use client_certificate::{ClientCertificateLayer, ClientCertificateService};
 pub use error::{Error, into_status};
 pub use on_behalf_of::{CallerInterceptor, OnBehalfOf, ResponseFuture, carry, channel};
 pub use rejection_layer::{RejectionFuture, RejectionLayer, RejectionService};

@@ -65,6 +65,11 @@ impl<S> OnBehalfOf<S> {
     /// Use it for services that reject a token before they do anything else, as
     /// [`obo::BearerAuthLayer`] does. A request of up to 64 KiB that was sent completely is sent
     /// again; a request that is still streaming is not.
+    ///
+    /// A call is also retried once if the service demands a nonce in the proof of a token that is
+    /// [bound](obo::Destination::bind_dpop) to a key. Without this setting, such a call fails with
+    /// `UNAUTHENTICATED`, and the next one has the nonce. A service that sends the demand after its
+    /// first message, in the trailers, has begun to respond: that call is not retried.
     pub fn replay(self) -> Self {
         Self(self.0.replay(Replay::recorded(MAX_REPLAYED, Body::new)))
     }

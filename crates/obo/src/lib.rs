@@ -98,13 +98,15 @@
 //! | several issuers, typed claims, introspection | [`Trust`], [`Introspection`] |
 //! | rules for routes and methods | [`Rule`], [`RuleTable`], [`RequireLayer`] |
 //! | paths without a token, CORS preflights | [`BearerAuthLayer`] |
+//! | logouts that reach every replica | [`fleet`], [`logout`] |
 //! | streams that end when their token expires | [`ExpiryLayer`] |
 //! | the steps of a request and of a call | [`bearer`], [`on_behalf_of`] |
 //! | calls without a user, background jobs | [`AppOnly`] |
 //! | several called services | [`Destinations`] |
 //! | client authentication | [`client`] |
 //! | authorization servers that deviate from RFC 8693 | [`dialect`] |
-//! | why a request was refused or a call not made | the `tracing` events of the target `obo` |
+//! | why a request was refused or a call not made | the `tracing` events of the target `obo::audit` |
+//! | records of several services that can be joined | [`audit::AuditSubjects`], [`trace`] |
 //!
 //! The crates `obo-axum` and `obo-tonic` have extractors and clients, `obo-config` reads
 //! configuration files, and `obo-testkit` is an authorization server for tests.
@@ -131,6 +133,7 @@
 mod macros;
 mod box_error;
 mod clock;
+pub mod fleet;
 mod idp;
 mod inbound;
 mod observe;
@@ -139,6 +142,7 @@ pub mod path;
 mod polled;
 mod random;
 pub mod refusal;
+pub mod trace;
 
 #[doc(no_inline)]
 pub use obo_core::{
@@ -150,6 +154,7 @@ pub use idp::server::AuthorizationServer;
 pub use inbound::bearer::{self, layer::BearerAuthLayer};
 pub use inbound::expiry::{self, layer::ExpiryLayer};
 pub use inbound::introspection::Introspection;
+pub use inbound::logout;
 pub use inbound::protected_resource::ProtectedResource;
 pub use inbound::require::{self, layer::RequireLayer, rule::Rule, rule_table::RuleTable};
 pub use inbound::resource_server::ResourceServer;
@@ -161,6 +166,12 @@ pub use outbound::exchange::{self, token_exchange::TokenExchange};
 pub use outbound::on_behalf_of::{self, OnBehalfOf};
 pub use refusal::rejection::Rejection;
 
+/// How audit records name users and tokens.
+pub mod audit {
+    #[doc(no_inline)]
+    pub use obo_core::{AuditSubjects, PseudonymKey};
+}
+
 /// The parts of an [`AuthorizationServer`]: its metadata, its keys, and the HTTP client.
 pub mod authorization_server {
     pub use crate::idp::http::HttpService;
@@ -170,17 +181,30 @@ pub mod authorization_server {
     pub use obo_core::metadata::ServerMetadata;
 }
 
+/// Tokens that are bound to a key (RFC 9449) or a certificate (RFC 8705).
+pub mod binding {
+    pub use crate::inbound::bound_tokens::{
+        BoundTokens, ClientCertificate, OriginalTarget, PeerAddress,
+    };
+    #[doc(no_inline)]
+    pub use obo_core::binding::certificate::CertificateHeader;
+    #[doc(no_inline)]
+    pub use obo_core::binding::dpop::ProofError;
+    #[doc(no_inline)]
+    pub use obo_core::binding::{Binding, Thumbprint};
+}
+
 /// The parts of a [`Caller`]: its actors and its kind.
 pub mod caller {
     #[doc(no_inline)]
-    pub use obo_core::{ActorId, CurrentActor, PrincipalKind, PriorActors, PseudonymKey};
+    pub use obo_core::{ActorId, CurrentActor, PrincipalKind, PriorActors};
 }
 
 /// Client authentication methods (RFC 6749 section 2.3).
 pub mod client {
     pub use crate::idp::client_auth::{
         Attempt, Authenticating, ClientAssertion, ClientAuth, ClientSecretJwt, ClientSecretPost,
-        SelfSignedTlsClientAuth, TlsClientAuth,
+        DpopKey, SelfSignedTlsClientAuth, TlsClientAuth,
     };
     #[doc(no_inline)]
     pub use obo_core::{MacAlgorithm, SigningKey};
@@ -207,6 +231,12 @@ pub mod error {
     pub use obo_core::TokenError;
 }
 
+/// Descriptions of the metrics, for the recorder that a program installs.
+#[cfg(feature = "metrics")]
+pub mod metrics {
+    pub use crate::observe::described::{DURATION_BUCKETS, describe};
+}
+
 /// The parts of a [`Policy`].
 pub mod policy {
     #[doc(no_inline)]
@@ -218,9 +248,11 @@ pub mod protected_resource {
     pub use crate::inbound::protected_resource::ProtectedResourceService;
 }
 
-/// The builder of a [`ResourceServer`].
+/// The builder of a [`ResourceServer`], and its checks of a token.
 pub mod resource_server {
     pub use crate::inbound::resource_server::ResourceServerBuilder;
+    #[doc(no_inline)]
+    pub use obo_core::TokenCheck;
 }
 
 /// Clocks and times.

@@ -45,6 +45,7 @@ async fn run() -> Result<(), (u8, BoxError)> {
     let gateway = Gateway::start(config).await.map_err(|error| match error {
         StartError::Config(error) => of_file(error.into()),
         StartError::Keys(error) => (FAILED, error.into()),
+        StartError::Shared(error) => (FAILED, error.into()),
     })?;
     let listener = TcpListener::bind(address).await;
     let listening = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));

@@ -1,8 +1,12 @@
 use std::time::Instant;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use obo::Caller;
+use obo::binding::Binding;
 use obo::exchange::TokenSource;
 
+use super::binding::short;
 use crate::stock::Hop;
 
 impl Hop {
@@ -18,6 +22,7 @@ impl Hop {
             actors: actors.map(str::to_owned).collect(),
             token: "received".to_owned(),
             micros: 0,
+            bound_to: bound_to(caller.binding()),
         }
     }
 
@@ -31,4 +36,10 @@ impl Hop {
         self.token = token.to_owned();
         self.micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     }
+}
+
+fn bound_to(binding: &Binding) -> String {
+    let jkt = binding.jkt.map(|jkt| jkt.to_string());
+    let certificate = binding.certificate.map(|it| URL_SAFE_NO_PAD.encode(it));
+    short(&jkt.or(certificate).unwrap_or_default())
 }

@@ -7,42 +7,49 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::{Request, StatusCode};
+use obo::trace::{Propagate, TraceContextLayer};
 use obo::{BearerAuthLayer, RequireLayer, ResourceServer, Rule};
 use obo_axum::Authenticated;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tower::ServiceExt as _;
 
+use super::Watch;
+use super::connections::Http;
 use crate::BoxError;
-use crate::services::Http;
 use crate::stock::stock_client::StockClient;
 use crate::stock::{Availability, Hop, Sku};
 
 #[derive(Clone)]
 struct Services {
-    stock: obo_tonic::OnBehalfOf<Channel>,
+    stock: obo_tonic::OnBehalfOf<Propagate<Channel>>,
     /// The authorization server does not let ServiceA reach ServiceC.
-    ledger: obo::OnBehalfOf<Http>,
+    ledger: obo::OnBehalfOf<Propagate<Http>>,
     ledger_uri: String,
 }
 
-/// The service, which accepts tokens by `server` and calls others through these clients.
+/// The service, which accepts tokens by `server` and calls others through these clients. `watch` is
+/// for the page.
 ///
 /// # Errors
 ///
 /// If the rule is not valid.
 pub fn service_a(
     server: ResourceServer,
-    stock: obo_tonic::OnBehalfOf<Channel>,
-    ledger: obo::OnBehalfOf<Http>,
+    stock: obo_tonic::OnBehalfOf<Propagate<Channel>>,
+    ledger: obo::OnBehalfOf<Propagate<Http>>,
     ledger_uri: String,
+    watch: &Watch,
 ) -> Result<Router, BoxError> {
-    let may_read = RequireLayer::new(Rule::scopes(["orders:read"]).and(Rule::user()))?;
+    let may_read = Rule::scopes(["orders:read"]).and(Rule::user());
+    let watched = watch.layer("service-a", &server, &may_read);
     Ok(Router::new()
         .route("/orders", get(orders))
         .route("/ledger", get(entries))
-        .route_layer(may_read)
+        .route_layer(RequireLayer::new(may_read)?)
         .layer(BearerAuthLayer::new(server))
+        .layer(watched)
+        .layer(TraceContextLayer::new())
         .with_state(Services {
             stock,
             ledger,

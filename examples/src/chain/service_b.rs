@@ -1,43 +1,63 @@
-//! ServiceB: a tonic service that only ServiceA may call, and that calls ServiceC over plain HTTP.
+//! ServiceB: a tonic service that only ServiceA may call, and that calls ServiceC over HTTP.
 
 use std::time::Instant;
 
 use http::{Request as HttpRequest, StatusCode};
+use obo::trace::{Propagate, TraceContextLayer};
 use obo::{BearerAuthLayer, CallError, OnBehalfOf, ResourceServer, Rule};
-use obo_tonic::RejectionLayer;
-use tonic::transport::Server;
+use obo_tonic::{ClientCertificateLayer, RejectionLayer};
 use tonic::transport::server::Router;
+use tonic::transport::{Server, ServerTlsConfig};
 use tonic::{Request, Response, Status};
 use tower::ServiceExt as _;
 use tower::layer::util::{Identity, Stack};
 
+use super::connections::Http;
+use super::{Watch, WatchLayer};
 use crate::BoxError;
-use crate::services::{Http, text};
+use crate::services::text;
 use crate::stock::stock_server::{Stock, StockServer};
 use crate::stock::{Availability, Hop, Sku};
 
 struct StockService {
-    ledger: OnBehalfOf<Http>,
+    ledger: OnBehalfOf<Propagate<Http>>,
     ledger_uri: String,
 }
 
 /// The layers that every request passes, the last one first.
-pub(super) type Layers = Stack<RejectionLayer, Stack<BearerAuthLayer, Identity>>;
+pub(super) type Layers = Stack<
+    RejectionLayer,
+    Stack<
+        BearerAuthLayer,
+        Stack<WatchLayer, Stack<TraceContextLayer, Stack<ClientCertificateLayer, Identity>>>,
+    >,
+>;
 
-/// The service, which accepts tokens by `server` and calls ServiceC through `ledger`.
+/// The service, which accepts tokens by `server` and calls ServiceC through `ledger`, with TLS if
+/// there is a configuration. `watch` is for the page.
 ///
 /// # Errors
 ///
 /// If the rule is not valid.
 pub fn service_b(
     server: ResourceServer,
-    ledger: OnBehalfOf<Http>,
+    tls: Option<ServerTlsConfig>,
+    ledger: OnBehalfOf<Propagate<Http>>,
     ledger_uri: String,
+    watch: &Watch,
 ) -> Result<Router<Layers>, BoxError> {
-    let only_service_a = obo_tonic::require(Rule::actors(["service-a"]))?;
+    let only_service_a = Rule::actors(["service-a"]);
+    let watched = watch.layer("service-b", &server, &only_service_a);
     let stock = StockService { ledger, ledger_uri };
-    let stock = StockServer::with_interceptor(stock, only_service_a);
-    Ok(Server::builder()
+    let stock = StockServer::with_interceptor(stock, obo_tonic::require(only_service_a)?);
+    let service = match tls {
+        Some(tls) => Server::builder().tls_config(tls)?,
+        None => Server::builder(),
+    };
+    Ok(service
+        .layer(ClientCertificateLayer::new())
+        .layer(TraceContextLayer::new())
+        .layer(watched)
         .layer(BearerAuthLayer::new(server))
         .layer(RejectionLayer)
         .add_service(stock))

@@ -2,6 +2,8 @@
 import fs from 'node:fs';
 
 export const testkit = JSON.parse(process.env.OBO_INTEROP_TESTKIT);
+/** Servers and services that bind tokens to keys. */
+export const bound = JSON.parse(process.env.OBO_INTEROP_BOUND);
 export const issuer = new URL(testkit.issuer);
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 export const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';

@@ -9,6 +9,8 @@ import traceback
 import requests
 
 testkit = json.loads(os.environ["OBO_INTEROP_TESTKIT"])
+# Servers and services that bind tokens to keys.
+bound = json.loads(os.environ["OBO_INTEROP_BOUND"])
 issuer = testkit["issuer"]
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"

@@ -1,10 +1,15 @@
 // oidc-provider (npm) with two exchange grants, which the library leaves to its users. Prints one
 // line of JSON when it listens, and ends when its standard input ends.
 import crypto from 'node:crypto';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
+import { text } from 'node:stream/consumers';
 import { createLocalJWKSet, jwtVerify } from 'jose';
+import * as oauth from 'oauth4webapi';
 import { Provider, errors } from 'oidc-provider';
+import { checkDpopReplay, checkMtlsCert, validateDpop } from 'oidc-provider/lib/helpers/grants.js';
 
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
@@ -57,6 +62,19 @@ const clients = [
 
 let generation = 0;
 let keys = [];
+/** Where the web application receives logouts. */
+let logout = {};
+/** How the server treats DPoP proofs: without nonces, unless a test changes it. */
+let dPoP = { enabled: true };
+
+/** `off`, `plain`, `offered` (a nonce in each response) or `demanded`. Older nonces become stale. */
+function proofs(mode) {
+  const withNonces = ['offered', 'demanded'].includes(mode);
+  dPoP = {
+    enabled: mode !== 'off',
+    ...(withNonces && { nonceSecret: crypto.randomBytes(32), requireNonce: () => mode === 'demanded' }),
+  };
+}
 
 /** Adds new keys in front of the old ones, and removes the old ones if `withdraw` is set. */
 function rotate(withdraw) {
@@ -70,15 +88,27 @@ function rotate(withdraw) {
   ];
 }
 
-function authorizationServer(issuer) {
+function authorizationServer(issuer, { certified = [], ...mTLS } = {}, discovery = {}) {
   const op = new Provider(issuer, {
     jwks: { keys },
-    clients,
+    discovery,
+    clients: [
+      ...clients.map((client) => (client.client_id === 'web-app' ? { ...client, ...logout } : client)),
+      ...certified,
+    ],
     scopes: ['openid'],
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt'],
-    enabledJWA: { clientAuthSigningAlgValues: ['ES256'] },
+    clientAuthMethods: [
+      'client_secret_basic', 'client_secret_post', 'private_key_jwt',
+      ...(mTLS.enabled ? ['tls_client_auth', 'self_signed_tls_client_auth'] : []),
+    ],
+    enabledJWA: {
+      clientAuthSigningAlgValues: ['ES256'],
+      dPoPSigningAlgValues: ['ES256', 'RS256', 'PS256', 'EdDSA', 'Ed25519'],
+    },
     findAccount: (ctx, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
     extraTokenClaims: (ctx, token) => token.extra,
+    // Without the server's dispatcher, which refuses loopback addresses.
+    fetch: (url, { dispatcher, ...options }) => fetch(url, options),
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
@@ -86,6 +116,9 @@ function authorizationServer(issuer) {
       introspection: { enabled: true, allowedPolicy: (ctx, client) => client.clientId !== 'no-exchange' },
       jwtIntrospection: { enabled: true },
       revocation: { enabled: true },
+      backchannelLogout: { enabled: true },
+      dPoP,
+      mTLS,
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo: (ctx, name) => known(name),
@@ -97,9 +130,9 @@ function authorizationServer(issuer) {
   const requested = ['subject_token', 'subject_token_type', 'actor_token', 'actor_token_type', 'requested_token_type'];
 
   op.registerGrantType(SIGN_IN, (ctx) => {
-    const { sub, resource, scope } = ctx.oidc.params;
-    return issue(op, ctx, { sub, target: resource, scope });
-  }, ['sub', 'resource', 'scope']);
+    const { sub, resource, scope, sid } = ctx.oidc.params;
+    return issue(op, ctx, { sub, target: resource, scope, sid });
+  }, ['sub', 'resource', 'scope', 'sid']);
 
   op.registerGrantType(TOKEN_EXCHANGE, async (ctx) => {
     const { subject_token, subject_token_type, scope, audience, resource } = ctx.oidc.params;
@@ -132,7 +165,66 @@ function authorizationServer(issuer) {
       throw new errors.InvalidGrant(`subject token: ${error.code}`);
     }
   }
-  return op.callback();
+  return op;
+}
+
+/** The session of a browser in which a user signed in to the web application. */
+async function browser(op, sub) {
+  const session = new op.Session();
+  session.loginAccount({ accountId: sub });
+  session.ensureClientContainer('web-app');
+  await session.save(600);
+  return { cookie: `${op.cookieName('session')}=${session.id}`, sid: session.sidFor('web-app') };
+}
+
+/**
+ * Another server, with a listener that requests no certificate and one that does, to which the
+ * aliases lead. `issued` and `selfSigned` are clients: their certificates have the client's name.
+ */
+async function mutualTls({ ca, certificate, issued, selfSigned }) {
+  const pem = { cert: certificate, key: certificate };
+  const [plain, mutual] = [pem, { ...pem, ca, requestCert: true, rejectUnauthorized: false }].map(
+    (options) => https.createServer(options).listen(0, '127.0.0.1'),
+  );
+  await Promise.all([plain, mutual].map((server) => server.listening || once(server, 'listening')));
+  const [issuer, alias] = [plain, mutual].map((server) => `https://localhost:${server.address().port}`);
+  const certified = [
+    ...issued.map((name) => ({ ...bound(name, 'tls_client_auth'), tls_client_auth_san_dns: name })),
+    ...selfSigned.map(([name, certificate]) => ({
+      ...bound(name, 'self_signed_tls_client_auth'),
+      jwks: { keys: [certifiedKey(certificate)] },
+    })),
+    { ...bound('by-secret', 'client_secret_basic'), client_secret: secrets['service-a'] },
+  ];
+  const shown = (ctx) => ctx.req.socket.getPeerX509Certificate();
+  const features = {
+    enabled: true,
+    certificateBoundAccessTokens: true,
+    selfSignedTlsClientAuth: true,
+    tlsClientAuth: true,
+    getCertificate: shown,
+    certificateAuthorized: (ctx) => ctx.req.socket.authorized,
+    certificateSubjectMatches: (ctx, property, expected) => shown(ctx).checkHost(expected) === expected,
+  };
+  const aliases = { token_endpoint: `${alias}/token`, introspection_endpoint: `${alias}/token/introspection` };
+  const op = authorizationServer(issuer, { certified, ...features }, { mtls_endpoint_aliases: aliases });
+  for (const server of [plain, mutual]) server.on('request', op.callback());
+  return { issuer };
+}
+
+/** A client whose tokens are bound to its certificate. */
+function bound(client_id, token_endpoint_auth_method) {
+  const { client_secret, ...client } = machine(client_id, services);
+  return { ...client, token_endpoint_auth_method, tls_client_certificate_bound_access_tokens: true };
+}
+
+function certifiedKey(pem) {
+  const certificate = new crypto.X509Certificate(pem);
+  return {
+    ...certificate.publicKey.export({ format: 'jwk' }),
+    x5c: [certificate.raw.toString('base64')],
+    'x5t#S256': crypto.hash('sha256', certificate.raw, 'base64url'),
+  };
 }
 
 function known(name) {
@@ -141,7 +233,7 @@ function known(name) {
 }
 
 /** Issues an access token with the server's own code. In an exchange, the token names the actors. */
-async function issue(op, ctx, { sub, subject, target, scope }) {
+async function issue(op, ctx, { sub, subject, target, scope, sid }) {
   const { client } = ctx.oidc;
   const resource = known(target);
   const all = resource.scope.split(' ');
@@ -155,7 +247,15 @@ async function issue(op, ctx, { sub, subject, target, scope }) {
     expiresIn: resource.accessTokenTTL,
   });
   token.resourceServer = new op.ResourceServer(target, resource);
+  if (sid) token.extra = { sid };
   if (subject) token.extra = { act: { sub: client.clientId, ...(subject.act && { act: subject.act }) } };
+  const certificate = checkMtlsCert(op, ctx);
+  if (certificate) token.setThumbprint('x5t', certificate);
+  const proof = await validateDpop(op, ctx);
+  if (proof) {
+    await checkDpopReplay(op, ctx, proof, client.clientId);
+    token.setThumbprint('jkt', proof.thumbprint);
+  }
   ctx.body = {
     access_token: await token.save(),
     token_type: token.tokenType,
@@ -164,17 +264,50 @@ async function issue(op, ctx, { sub, subject, target, scope }) {
   };
 }
 
+/** ServiceB as oauth4webapi protects it: it accepts tokens alone that are bound to a key. */
+async function guarded(issuer, { method, url, headers }, response) {
+  const request = new Request(new URL(url, issuer), { method, headers });
+  const authorizationServer = { issuer, jwks_uri: `${issuer}/jwks` };
+  const options = { requireDPoP: true, [oauth.allowInsecureRequests]: true };
+  try {
+    await oauth.validateJwtAccessToken(authorizationServer, request, 'https://service-b.example/', options);
+    response.end();
+  } catch (error) {
+    console.error(error);
+    response.writeHead(401).end();
+  }
+}
+
 const server = http.createServer();
 server.listen(0, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   rotate();
-  let serve = authorizationServer(issuer);
-  server.on('request', (request, response) => {
+  let op = authorizationServer(issuer);
+  const controls = {
+    '/interop/rotate': (query) => {
+      rotate(query.has('withdraw'));
+      op = authorizationServer(issuer);
+    },
+    '/interop/backchannel': (query) => {
+      logout = {
+        backchannel_logout_uri: query.get('uri'),
+        backchannel_logout_session_required: query.has('session'),
+      };
+      op = authorizationServer(issuer);
+    },
+    '/interop/proofs': (query) => {
+      proofs(query.get('mode'));
+      op = authorizationServer(issuer);
+    },
+    '/interop/mutual-tls': (query, body) => mutualTls(JSON.parse(body)),
+    '/interop/browser': (query) => browser(op, query.get('sub')),
+  };
+  server.on('request', async (request, response) => {
     const { pathname, searchParams } = new URL(request.url, issuer);
-    if (request.method !== 'POST' || pathname !== '/interop/rotate') return serve(request, response);
-    rotate(searchParams.has('withdraw'));
-    serve = authorizationServer(issuer);
-    response.end('{}');
+    if (pathname.startsWith('/interop/guarded/')) return guarded(issuer, request, response);
+    const control = request.method === 'POST' && controls[pathname];
+    if (!control) return op.callback()(request, response);
+    response.end(JSON.stringify((await control(searchParams, await text(request))) ?? {}));
   });
   const { version } = JSON.parse(fs.readFileSync('node_modules/oidc-provider/package.json'));
   console.log(JSON.stringify({ version, issuer, secrets, client_key: clientKey }));

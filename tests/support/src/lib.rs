@@ -14,6 +14,8 @@ mod log;
 mod members;
 #[cfg(feature = "raw")]
 mod raw;
+#[cfg(feature = "redis")]
+mod redis;
 mod signer;
 
 pub use draft::Draft;
@@ -22,4 +24,6 @@ pub use log::{Log, has, listen};
 pub use members::Members;
 #[cfg(feature = "raw")]
 pub use raw::RawServer;
+#[cfg(feature = "redis")]
+pub use redis::{RedisCluster, RedisServer, free_port};
 pub use signer::{Signer, base64url, der_of_pem, mac};

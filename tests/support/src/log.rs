@@ -1,5 +1,5 @@
 use std::io::Write;
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Mutex, Once, OnceLock};
 
 use tracing::Dispatch;
 use tracing::dispatcher::DefaultGuard;
@@ -33,6 +33,24 @@ impl Log {
             .with_writer(log.clone())
             .finish();
         (log, listen(subscriber))
+    }
+
+    /// Captures the warnings of all threads, from the first call on.
+    ///
+    /// A test binary that calls this has no other global subscriber: it does not call `capture`.
+    pub fn of_warnings() -> Self {
+        static WARNINGS: OnceLock<Log> = OnceLock::new();
+        let warnings = WARNINGS.get_or_init(|| {
+            let log = Self::default();
+            let subscriber = tracing_subscriber::fmt()
+                .with_max_level(tracing::Level::WARN)
+                .with_ansi(false)
+                .with_writer(log.clone())
+                .finish();
+            tracing::subscriber::set_global_default(subscriber).unwrap();
+            log
+        });
+        warnings.clone()
     }
 
     /// The whole text.

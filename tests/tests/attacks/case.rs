@@ -20,6 +20,8 @@ pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) attack: Attack,
     pub(crate) expected: Expected,
+    /// The code of the rejection, which the response does not reveal.
+    pub(crate) code: Option<&'static str>,
     /// Whether the gateway can forward an admitted request.
     pub(crate) at_gateway: bool,
     /// Whether HTTP/1.1 transmits the request unchanged.
@@ -42,6 +44,7 @@ impl Case {
             name: name.into(),
             attack,
             expected,
+            code: None,
             at_gateway: true,
             over_http1: true,
         }
@@ -79,6 +82,13 @@ impl Case {
 
     pub(crate) fn expecting(self, expected: Expected) -> Self {
         Self { expected, ..self }
+    }
+
+    pub(crate) fn because(self, code: &'static str) -> Self {
+        Self {
+            code: Some(code),
+            ..self
+        }
     }
 
     pub(crate) fn not_over_http1(self) -> Self {

@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -43,8 +44,8 @@ pub(crate) struct GatewayServer {
     address: SocketAddr,
     http1: Client<HttpConnector, Full<Bytes>>,
     http2: Client<HttpConnector, Full<Bytes>>,
-    /// The `Authorization` of each request that reached the upstream.
-    upstream: Arc<Mutex<Vec<String>>>,
+    /// The headers of each request that reached the upstream.
+    upstream: Arc<Mutex<Vec<HeaderMap>>>,
 }
 
 /// The issuers of a configuration, in quotes.
@@ -103,16 +104,15 @@ impl GatewayServer {
         String::from_utf8_lossy(&back).into_owned()
     }
 
-    /// Takes the `Authorization` values that the upstream received since the last call.
-    pub(crate) fn take_upstream(&self) -> Vec<String> {
+    /// Takes the headers that the upstream received since the last call.
+    pub(crate) fn take_upstream(&self) -> Vec<HeaderMap> {
         std::mem::take(&mut self.upstream.lock().unwrap())
     }
 }
 
-async fn start_upstream(seen: Arc<Mutex<Vec<String>>>) -> String {
+async fn start_upstream(seen: Arc<Mutex<Vec<HeaderMap>>>) -> String {
     let respond = move |request: Request| {
-        let authorization = request.headers()["authorization"].to_str().unwrap();
-        seen.lock().unwrap().push(authorization.to_owned());
+        seen.lock().unwrap().push(request.headers().clone());
         let response = respond_to(&request);
         async { response }
     };

@@ -39,6 +39,7 @@ mod sizes;
 mod times;
 mod types;
 
+mod bound;
 mod introspected;
 mod raw;
 mod validated;

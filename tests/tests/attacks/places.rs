@@ -1,6 +1,9 @@
 //! The four servers, each in two protocols, and the servers that they must not call.
 
+use std::fmt;
+
 use futures_util::{StreamExt as _, stream};
+use http::HeaderMap;
 use obo::{BearerAuthLayer, RequireLayer, ResourceServer, Rule};
 use obo_testkit::{Endpoint, Fault, TestIdp};
 use obo_tests::expected::Got;
@@ -22,12 +25,50 @@ pub(crate) struct Places {
     servers: Servers,
     pub(crate) gateway: GatewayServer,
     pub(crate) trap: Trap,
+    /// Headers that no upstream receives.
+    pub(crate) hidden_from_upstream: Vec<&'static str>,
+    /// A header that the service itself does not receive.
+    pub(crate) hidden_from_service: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Place {
+pub(crate) enum Place {
     Layer(Kind),
     Gateway,
+}
+
+/// A server and a protocol: plain HTTP, or gRPC of this content type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    pub(crate) place: Place,
+    pub(crate) grpc: Option<&'static str>,
+}
+
+impl Way {
+    /// All servers and protocols.
+    pub(crate) fn all() -> Vec<Self> {
+        let places = Kind::ALL.map(Place::Layer).into_iter();
+        let places = places.chain([Place::Gateway]);
+        let ways = places.flat_map(|place| PROTOCOLS.map(|grpc| Self { place, grpc }));
+        ways.collect()
+    }
+
+    pub(crate) fn is_gateway(self) -> bool {
+        matches!(self.place, Place::Gateway)
+    }
+
+    fn can(self, case: &Case) -> bool {
+        let is_gateway = self.is_gateway();
+        // Only the gateway speaks HTTP/1.1, which has no gRPC.
+        let over_http1 = is_gateway && self.grpc.is_none();
+        (case.at_gateway || !is_gateway) && (case.over_http1 || !over_http1)
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}", self.place, self.grpc.unwrap_or("http"))
+    }
 }
 
 impl Places {
@@ -45,69 +86,96 @@ impl Places {
             servers: Servers::start(layer, RequireLayer::new(rule()).unwrap()).await,
             gateway: GatewayServer::start(configured, idp.issuer()).await,
             trap,
+            hidden_from_upstream: vec!["dpop"],
+            hidden_from_service: None,
         }
     }
 
     /// Sends the cases to every server in both protocols, concurrently, and records the outcomes.
     pub(crate) async fn run(&self, cases: &[(Case, Sent)], score: &mut Score) {
         score.cases(cases.iter().map(|(case, _)| case));
-        let mut requests = Vec::new();
-        for (case, sent) in cases {
-            for place in Kind::ALL
-                .map(Place::Layer)
-                .into_iter()
-                .chain([Place::Gateway])
-            {
-                let is_gateway = matches!(place, Place::Gateway);
-                if case.at_gateway || !is_gateway {
-                    let over = PROTOCOLS.into_iter().filter(|grpc| {
-                        // Only the gateway speaks HTTP/1.1, which has no gRPC.
-                        case.over_http1 || !is_gateway || grpc.is_some()
-                    });
-                    requests.extend(over.map(|grpc| (case, sent, place, grpc)));
-                }
+        let ways = Way::all();
+        let pairs = cases
+            .iter()
+            .flat_map(|pair| ways.iter().map(move |way| (pair, *way)));
+        self.send_all(pairs.collect(), score).await;
+        self.note_reasons(cases, score).await;
+    }
+
+    /// As [`run`](Self::run), with requests of their own for each server and protocol.
+    pub(crate) async fn run_each(&self, cases: impl Fn(Way) -> Vec<Case>, score: &mut Score) {
+        let sent = |case: Case| match case.attack.clone() {
+            Attack::Request(sent) => (case, sent),
+            Attack::Token(_) | Attack::Claims(_) => panic!("{} is no request", case.name),
+        };
+        for (i, way) in Way::all().into_iter().enumerate() {
+            // Just before they are sent: proofs have a time.
+            let cases = Vec::from_iter(cases(way).into_iter().map(sent));
+            if i == 0 {
+                score.cases(cases.iter().map(|(case, _)| case));
             }
+            let pairs = cases.iter().map(|pair| (pair, way));
+            self.send_all(pairs.collect(), score).await;
         }
-        let admitted = |wanted: fn(&Place) -> bool| {
-            let requests = requests.iter();
-            let admitted =
-                requests.filter(|(case, _, place, _)| case.expected.is_none() && wanted(place));
+    }
+
+    async fn send_all(&self, requests: Vec<(&(Case, Sent), Way)>, score: &mut Score) {
+        let requests: Vec<_> = requests
+            .into_iter()
+            .filter(|((case, _), way)| way.can(case))
+            .collect();
+        let admitted = |at_gateway: bool| {
+            let admitted = requests.iter().filter(|((case, _), way)| {
+                case.expected.is_none() && way.is_gateway() == at_gateway
+            });
             admitted.count()
         };
-        let at_layer = admitted(|place| matches!(place, Place::Layer(_)));
-        let at_gateway = admitted(|place| matches!(place, Place::Gateway));
-        let responses = requests.into_iter().map(async |(case, sent, place, grpc)| {
-            let got = self.send(sent, place, grpc).await;
-            let protocol = grpc.filter(|_| sent.may_be_grpc());
-            (
-                case,
-                format!("{place:?} {}", grpc.unwrap_or("http")),
-                protocol,
-                got,
-            )
+        let (at_layer, at_gateway) = (admitted(false), admitted(true));
+        let responses = requests.into_iter().map(async |((case, sent), way)| {
+            let got = self.send(sent, way).await;
+            (case, way, way.grpc.filter(|_| sent.may_be_grpc()), got)
         });
         let mut responses = stream::iter(responses).buffer_unordered(CONCURRENCY);
-        while let Some((case, place, grpc, got)) = responses.next().await {
-            score.response(case, &place, grpc, &got);
+        while let Some((case, way, grpc, got)) = responses.next().await {
+            score.response(case, &way.to_string(), grpc, got);
         }
-        let reached = self.servers.take_callers();
-        let reached_upstream = self.gateway.take_upstream();
+        self.check_reached(at_layer, at_gateway, score);
+    }
+
+    /// Expects these counts of requests at the service and at the upstream since the last call.
+    pub(crate) fn check_reached(&self, at_layer: usize, at_gateway: usize, score: &mut Score) {
+        let reached = self.servers.take_reached();
+        let upstream = self.gateway.take_upstream();
         score.expect("callers that reached the service", at_layer, reached.len());
         score.expect(
             "requests without a caller",
             0,
-            reached.iter().filter(|c| c.is_none()).count(),
+            reached
+                .iter()
+                .filter(|(caller, _)| caller.is_none())
+                .count(),
         );
         score.expect(
             "requests that reached the upstream",
             at_gateway,
-            reached_upstream.len(),
+            upstream.len(),
         );
         let own = format!("Bearer {EXCHANGED}");
-        let forwarded = reached_upstream.iter().filter(|line| **line != own);
+        let is_other = |fields: &&HeaderMap| fields["authorization"] != *own;
+        let forwarded = upstream.iter().filter(is_other);
         score.expect("requests with another token", 0, forwarded.count());
+        let hidden = |fields: &&HeaderMap| {
+            let mut hidden = self.hidden_from_upstream.iter();
+            hidden.any(|name| fields.contains_key(*name))
+        };
+        let shown = upstream.iter().filter(hidden).count();
+        score.expect("upstream requests with a proof", 0, shown);
+        let of_service = |(_, fields): &&(_, HeaderMap)| {
+            (self.hidden_from_service).is_some_and(|name| fields.contains_key(name))
+        };
+        let shown = reached.iter().filter(of_service).count();
+        score.expect("requests with a spoofed header", 0, shown);
         score.expect("connections to an attacker", 0, self.trap.connections());
-        self.note_reasons(cases, score).await;
     }
 
     /// Records why tokens are rejected, which no response reveals.
@@ -122,14 +190,15 @@ impl Places {
         }
     }
 
-    async fn send(&self, sent: &Sent, place: Place, grpc: Option<&str>) -> Got {
-        let request = sent.to_request(grpc);
-        let got = match place {
-            Place::Layer(kind) => self.servers.send(kind, request).await,
-            Place::Gateway => self.gateway.send(request, grpc.is_some()).await,
+    /// Sends one request. The code of the rejection is known where there is no socket between.
+    pub(crate) async fn send(&self, sent: &Sent, way: Way) -> (Got, Option<&'static str>) {
+        let request = sent.to_request(way.grpc);
+        let (got, code) = match way.place {
+            Place::Layer(kind) => self.servers.send_for_reason(kind, request).await,
+            Place::Gateway => (self.gateway.send(request, way.grpc.is_some()).await, None),
         };
         // Admitted requests run concurrently, so they are counted at the end.
-        Got { reached: 0, ..got }
+        (Got { reached: 0, ..got }, code)
     }
 }
 

@@ -73,19 +73,32 @@ impl Score {
         }
     }
 
-    pub(crate) fn response(&mut self, case: &Case, place: &str, grpc: Option<&str>, got: &Got) {
+    /// Records a response, and the code of its rejection where that is known.
+    pub(crate) fn response(
+        &mut self,
+        case: &Case,
+        place: &str,
+        grpc: Option<&str>,
+        (got, code): (Got, Option<&'static str>),
+    ) {
+        let got = got.masked();
         let is_expected = match &case.expected {
-            Some(refusal) => *got == refusal.response(grpc),
-            None => got.status == 200 && !is_refused_call(got),
+            Some(refusal) => got == refusal.response(grpc),
+            None => got.status == 200 && !is_refused_call(&got),
         };
+        let is_expected = is_expected && (code.is_none() || [None, code].contains(&case.code));
+        if let (Some(code), Some(_)) = (code, case.code) {
+            *self.line().reasons.entry(code).or_default() += 1;
+        }
         match (is_expected, &case.expected) {
             (true, Some(_)) => self.line().refused += 1,
             (true, None) => self.line().admitted += 1,
             (false, expected) => {
                 let expected = expected.map_or("200", |refusal| refusal.reason);
-                let (family, name) = (self.family, &case.name);
-                let failure =
-                    format!("{family}: {name}: {place}: expected {expected}, got {got:?}");
+                let (family, name, because) = (self.family, &case.name, case.code);
+                let failure = format!(
+                    "{family}: {name}: {place}: expected {expected} {because:?}, got {code:?} {got:?}"
+                );
                 self.failures.push(failure);
             }
         }

@@ -30,6 +30,11 @@ impl Signer {
         self.signer.sign(alg, message.as_bytes())
     }
 
+    /// The key without its `kid`.
+    pub(crate) fn raw(&self) -> &obo_test_support::Signer {
+        &self.signer
+    }
+
     pub(crate) fn jwk(&self) -> Value {
         self.jwk_as(self.kid)
     }

@@ -1,5 +1,6 @@
 //! A generated gRPC client around a channel that calls on behalf of a user.
 
+use axum::response::IntoResponse as _;
 use obo::error::ExchangeErrorKind;
 use obo::exchange::TokenSource;
 use obo::{Caller, Client, ClientSecretBasic, Destination, Destinations, TokenExchange};
@@ -166,4 +167,13 @@ async fn dead_channel_keeps_transport_code() {
     let status = level(stock, &alice(&chain).await).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable, "{status:?}");
     assert!(exchange_error(&status).is_none());
+}
+
+/// The guide says: an axum handler does not pass on the refusal of a gRPC service.
+#[test]
+fn services_own_status_is_500() {
+    for code in [Code::Unauthenticated, Code::PermissionDenied] {
+        let error = obo_axum::Error::from(Status::new(code, "of the service"));
+        assert_eq!(error.into_response().status(), 500);
+    }
 }

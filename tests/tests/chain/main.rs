@@ -12,4 +12,6 @@ mod audit;
 mod grpc_client;
 mod refusals;
 mod setup;
+mod stolen;
+mod stolen_over_tls;
 mod walk;

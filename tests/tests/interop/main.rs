@@ -11,7 +11,9 @@
     reason = "a failed assumption fails the test"
 )]
 
+mod guarded;
 mod peer;
+mod tls;
 
 mod idpyoidc;
 mod idpyoidc_as_shipped;

@@ -1,7 +1,11 @@
 //! `oidc-provider` from npm: close to the RFCs, with token exchange and a JWT bearer grant.
 
+mod dpop;
 mod introspection;
+mod logout;
+mod mutual_tls;
 
+use obo::binding::BoundTokens;
 use obo::caller::PrincipalKind;
 use obo::client::ClientSecretPost;
 use obo::destination::Target;
@@ -9,13 +13,14 @@ use obo::dialect::{Rfc8693, entra};
 use obo::error::ExchangeErrorKind;
 use obo::exchange::TokenSource;
 use obo::token_endpoint::ErrorClass;
-use obo::{Caller, ClientSecretBasic, Resource, Scope};
+use obo::{Caller, ClientSecretBasic, Profile, Resource, ResourceServer, Scope, Trust};
 
-use crate::peer::{Peer, arrived, audience, code};
+use crate::peer::{Peer, arrived, audience, code, each_time};
 
 const A: &str = "https://service-a.example/";
 const B: &str = "https://service-b.example/";
 const C: &str = "https://service-c.example/";
+const OPAQUE: &str = "https://opaque.example/";
 
 fn peer() -> Peer {
     Peer::named("OIDC_PROVIDER")
@@ -27,6 +32,19 @@ async fn signed_in(peer: &Peer, user: &str) -> String {
     let form = [grant, ("sub", user), ("resource", A)];
     let response = peer.post("/token", Some("web-app"), &form).await;
     response["access_token"].as_str().unwrap().to_owned()
+}
+
+/// A service that accepts bound tokens alone, opaque ones too.
+fn bound_only(peer: &Peer, audience: &str, tokens: BoundTokens) -> ResourceServer {
+    let trust = Trust::new(peer.server.clone()).require_bound();
+    let trust = match audience {
+        OPAQUE => trust
+            .profile(Profile::LENIENT)
+            .introspect(each_time(peer.basic("service-a"))),
+        _ => trust.profile(Profile::RFC9068),
+    };
+    let server = ResourceServer::builder(audience).trust(trust);
+    server.bound_tokens(tokens).build().unwrap()
 }
 
 async fn caller(peer: &Peer) -> Caller {
@@ -151,7 +169,7 @@ async fn client_credentials_are_a_service() {
 async fn opaque_token_is_accepted() {
     let peer = peer();
     let exchange = peer.exchange(peer.basic("service-a"));
-    let target = audience("https://opaque.example/");
+    let target = audience(OPAQUE);
     let exchanged = exchange.token(&caller(&peer).await, target).await.unwrap();
     assert!(!exchanged.token().expose().contains('.'));
     assert!(exchanged.token().scope().contains("opaque:read"));

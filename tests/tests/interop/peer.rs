@@ -31,6 +31,12 @@ impl Peer {
         Self { document, server }
     }
 
+    /// The same clients at another server.
+    pub(crate) fn at(&self, server: AuthorizationServer) -> Self {
+        let document = self.document.clone();
+        Self { document, server }
+    }
+
     pub(crate) fn issuer(&self) -> &Issuer {
         self.server.issuer()
     }

@@ -1,6 +1,7 @@
 //! Errors that a handler returns with `?`.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -69,7 +70,11 @@ async fn rejections_match_layer_responses() {
     for rejection in [
         Rejection::MissingCredentials,
         Rejection::InvalidRequest("x"),
-        TokenError::Expired.into(),
+        TokenError::Expired {
+            ago: Duration::from_secs(61),
+            leeway: Duration::from_secs(60),
+        }
+        .into(),
         Rejection::Misconfigured("x"),
         step_up,
     ] {

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::response::IntoResponse as _;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use obo::error::BoxError;
 use obo::{CallError, Rejection};
 use obo_axum::Error;
@@ -28,6 +28,26 @@ where
 {
     stack.oneshot(Request::get(uri).body(()).unwrap()).await?;
     Ok(())
+}
+
+/// The guide says: the called service's own refusal is a response for the handler.
+#[tokio::test]
+async fn called_services_refusal_is_response() {
+    let idp = TestIdp::start().await;
+    let (calling, caller) = (Calling::new(&idp), validated(&idp).await);
+    let to_b = calling.exchange.to_destination(calling.to_b.clone());
+    let to_b = to_b.unwrap();
+    for refused in [401, 403, 500] {
+        let service_b = service_fn(move |_: Request<()>| async move {
+            let mut response = Response::new(());
+            *response.status_mut() = StatusCode::from_u16(refused).unwrap();
+            Ok::<_, Infallible>(response)
+        });
+        let client = to_b.layer(service_b).on_behalf_of(&caller);
+        let request = Request::get("https://b.example/").body(()).unwrap();
+        let response = client.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), refused);
+    }
 }
 
 #[tokio::test]

@@ -14,4 +14,5 @@ mod errors;
 mod failures;
 mod layer_order;
 mod matched_path;
+mod origin;
 mod protected_resource;

@@ -144,6 +144,17 @@ async fn file_builds_what_code_builds() {
     }
 }
 
+#[test]
+fn further_audience_is_accepted() {
+    let file = "[[destinations]]\nuri = 'https://stock.corp.example'\nresource = 'urn:stock'\nor_named = ['atm-stock']";
+    let built = destinations(file).unwrap().build(&Names::new()).unwrap();
+    let target = built.list().remove(0).target().clone();
+    let named = Target::resource(Resource::new("urn:stock").unwrap());
+    let by_hand = named.clone().or_named(audience("atm-stock"));
+    assert_eq!(format!("{target:?}"), format!("{by_hand:?}"));
+    assert_ne!(format!("{target:?}"), format!("{named:?}"));
+}
+
 /// RI-04
 #[tokio::test]
 async fn file_scopes_are_required() {

@@ -23,6 +23,8 @@ const EARLIER: [&str; 7] = [
 fn example() -> String {
     let (_, rest) = GUIDE.split_once("```toml\n").unwrap();
     let file = rest.split("```").next().unwrap();
+    let key = r#"{ file = "/run/secrets/pseudonym-key" }"#;
+    let file = file.replace(key, &format!("\"{}\"", "07".repeat(32)));
     file.replace("ORDERS_CLIENT_SECRET", "CARGO_PKG_NAME")
 }
 
@@ -56,6 +58,10 @@ fn guide_lists_every_key() {
         ("base = \"lenient\"", "nosuch = 1"),
         ("for = \"opaque_tokens\"", "nosuch = 1"),
         ("id = \"orders\"\n", "id = \"orders\"\nnosuch = 1\n"),
+        (
+            "id = \"orders\"\n",
+            "id = \"orders\"\ndpop_key = { nosuch = 1 }\n",
+        ),
         ("dialect = \"keycloak\"", "nosuch = 1"),
         ("dialect = \"keycloak\"", "dialect = { nosuch = 1 }"),
         ("dialect = \"keycloak\"", "actor = { nosuch = 1 }"),
@@ -63,6 +69,17 @@ fn guide_lists_every_key() {
         ("audience = \"stock\"", "nosuch = 1"),
         ("methods = [\"GET\"]", "nosuch = 1"),
         ("[protected_resource]", "[protected_resource]\nnosuch = 1"),
+        ("[audit]", "[audit]\nnosuch = 1"),
+        ("[audit]", "[shared]\nnosuch = 1\n[audit]"),
+        ("[audit]", "[shared]\nkey_ring = [{ nosuch = 1 }]\n[audit]"),
+        ("[audit]", "[shared]\nrevocation = { nosuch = 1 }\n[audit]"),
+        ("[audit]", "[binding]\nnosuch = 1\n[audit]"),
+        (
+            "[audit]",
+            "[binding]\ncertificate = { nosuch = 1 }\n[audit]",
+        ),
+        ("[audit]", "[logout]\nnosuch = 1\n[audit]"),
+        ("[audit]", "[signals]\nnosuch = 1\n[audit]"),
     ] {
         let file = example().replacen(good, bad, 1);
         assert_ne!(file, example(), "{good}");

@@ -9,6 +9,8 @@
 
 mod setup;
 
+mod audit;
+mod binding;
 mod client;
 mod destinations;
 mod exchange;
@@ -17,4 +19,5 @@ mod introspection;
 mod names;
 mod resource_server;
 mod rules;
+mod shared;
 mod whole;

@@ -78,6 +78,25 @@ async fn file_sets_every_policy_setting() {
     ));
 }
 
+#[test]
+fn duration_without_unit_names_the_fix() {
+    let error = read("audiences = ['a']\nissuers = [{ issuer = 'https://h', leeway = 60 }]");
+    let error = error.unwrap_err();
+    assert!(
+        error.contains(
+            "\"60\" is not a duration, because it has no unit; write one such as \"60s\""
+        ),
+        "{error}"
+    );
+    let exchange: Result<obo_config::ExchangeConfig, _> =
+        toml::from_str("issuer = 'https://h'\ncache.lifetime = 0");
+    let error = exchange.unwrap_err().to_string();
+    assert!(
+        error.contains("\"0\" is not a duration, because"),
+        "{error}"
+    );
+}
+
 #[tokio::test]
 async fn every_format_builds_same_server() {
     let idp = TestIdp::start().await;

@@ -229,15 +229,14 @@ fn discovery_url_is_no_issuer() {
             "https://idp.example/a",
         ),
     ] {
-        let server: ResourceServerConfig = toml::from_str(&format!(
+        let settings = |file: String| toml::from_str::<Settings>(&file).unwrap();
+        let server = settings(format!(
             "audiences = ['a']\nissuers = [{{ issuer = '{url}' }}]"
-        ))
-        .unwrap();
-        let server = server.build(&mut Names::new()).map(drop).unwrap_err();
+        ));
+        let server = server.read::<ResourceServerConfig>().unwrap_err();
         let client = "client = { id = 'a', tls_client_auth = true }";
-        let exchange: ExchangeConfig =
-            toml::from_str(&format!("issuer = '{url}'\n{client}")).unwrap();
-        let exchange = exchange.build(&mut Names::new()).map(drop).unwrap_err();
+        let exchange = settings(format!("issuer = '{url}'\n{client}"));
+        let exchange = exchange.read::<ExchangeConfig>().unwrap_err();
         for (error, field) in [(server, "issuers[0].issuer"), (exchange, "issuer")] {
             assert_eq!(error.field(), field);
             assert!(

@@ -1,7 +1,10 @@
 use http::HeaderValue;
 
+use crate::binding::dpop::ProofError;
 use crate::challenge::claims_request::ClaimsRequest;
 use crate::error::TokenError;
+use crate::jose::crypto::Algorithm;
+use crate::token::bearer::TokenScheme;
 use crate::token::scope::Scope;
 
 /// The `error` of a challenge (RFC 6750 section 3.1, RFC 9470 section 3).
@@ -17,6 +20,11 @@ pub enum BearerError {
     InsufficientUserAuthentication,
     /// The token lacks claims that a step-up of some servers adds: status 401.
     InsufficientClaims,
+    /// The DPoP proof is not accepted (RFC 9449 section 7.1): status 401.
+    InvalidDpopProof,
+    /// The DPoP proof must repeat the nonce in the header `DPoP-Nonce` (RFC 9449 section 9): status
+    /// 401.
+    UseDpopNonce,
 }
 
 impl BearerError {
@@ -28,11 +36,15 @@ impl BearerError {
             Self::InsufficientScope => "insufficient_scope",
             Self::InsufficientUserAuthentication => "insufficient_user_authentication",
             Self::InsufficientClaims => "insufficient_claims",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
         }
     }
 
-    /// The error with this `error` value, compared exactly.
-    pub(super) fn from_code(code: &str) -> Option<Self> {
+    /// The error with this `error` value in a challenge of this scheme, compared exactly.
+    pub(super) fn from_code(scheme: TokenScheme, code: &str) -> Option<Self> {
+        let of_dpop = [Self::InvalidDpopProof, Self::UseDpopNonce];
+        let of_dpop = of_dpop.into_iter().filter(|_| scheme == TokenScheme::Dpop);
         let known = [
             Self::InvalidRequest,
             Self::InvalidToken,
@@ -40,7 +52,8 @@ impl BearerError {
             Self::InsufficientUserAuthentication,
             Self::InsufficientClaims,
         ];
-        known.into_iter().find(|error| error.code() == code)
+        let mut known = known.into_iter().chain(of_dpop);
+        known.find(|error| error.code() == code)
     }
 }
 
@@ -56,12 +69,15 @@ pub(crate) fn acr_values(text: &str) -> Vec<String> {
     values.map(str::to_owned).collect()
 }
 
-/// A `Bearer` challenge.
+/// A challenge of the scheme `Bearer` or `DPoP`.
 ///
 /// Each parameter occurs at most once (RFC 6750 section 3). No parameter says why a token failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Challenge {
+    pub(super) scheme: TokenScheme,
+    /// The accepted algorithms of proofs. Empty for `Bearer`.
+    pub(super) algs: Vec<Algorithm>,
     pub(super) error: Option<BearerError>,
     pub(super) scope: Option<Scope>,
     pub(super) acr_values: Vec<String>,
@@ -81,6 +97,31 @@ impl Challenge {
             error: Some(error),
             ..Self::default()
         }
+    }
+
+    /// The same challenge with the scheme `DPoP` and the accepted algorithms of proofs (RFC 9449
+    /// section 7.1).
+    ///
+    /// A service that accepts both schemes sends a challenge of each to a request without
+    /// credentials (RFC 9449 section 7.2).
+    ///
+    /// ```
+    /// use obo_core::Algorithm;
+    /// use obo_core::challenge::{BearerError, Challenge};
+    ///
+    /// let challenge = Challenge::error(BearerError::UseDpopNonce).dpop([Algorithm::Es256]);
+    /// let value = challenge.to_header_value();
+    /// assert_eq!(value, r#"DPoP error="use_dpop_nonce", algs="ES256""#);
+    /// ```
+    pub fn dpop(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.scheme = TokenScheme::Dpop;
+        self.algs = algorithms.into_iter().collect();
+        self
+    }
+
+    /// The scheme.
+    pub fn scheme(&self) -> TokenScheme {
+        self.scheme
     }
 
     /// Sets the scope that the request needs. An empty scope is left out.
@@ -132,18 +173,22 @@ impl Challenge {
     /// The value of the `WWW-Authenticate` header.
     pub fn to_header_value(&self) -> HeaderValue {
         let error = self.error.map(|error| ("error", error.code().to_owned()));
+        let algs = Vec::from_iter(self.algs.iter().map(|alg| alg.name())).join(" ");
+        let algs = (!algs.is_empty()).then_some(("algs", algs));
+        let bare = HeaderValue::from_static(self.scheme.name());
         let parameters: Vec<_> = error
             .into_iter()
             .chain(self.needed())
+            .chain(algs)
             .map(|(name, value)| format!("{name}=\"{value}\""))
             .collect();
         if parameters.is_empty() {
-            return HeaderValue::from_static("Bearer");
+            return bare;
         }
         // All parts are visible ASCII by their types. If that ever breaks, the bare challenge is
         // safe.
-        HeaderValue::try_from(format!("Bearer {}", parameters.join(", ")))
-            .unwrap_or(HeaderValue::from_static("Bearer"))
+        HeaderValue::try_from(format!("{} {}", self.scheme.name(), parameters.join(", ")))
+            .unwrap_or(bare)
     }
 }
 
@@ -153,6 +198,17 @@ impl From<&TokenError> for BearerError {
         match error {
             TokenError::Credentials(_) => Self::InvalidRequest,
             _ => Self::InvalidToken,
+        }
+    }
+}
+
+impl From<&ProofError> for BearerError {
+    /// A proof without a good nonce must be made again with one. Anything else is the proof's fault
+    /// (RFC 9449 sections 7.1 and 9).
+    fn from(error: &ProofError) -> Self {
+        match error {
+            ProofError::MissingNonce | ProofError::StaleNonce => Self::UseDpopNonce,
+            _ => Self::InvalidDpopProof,
         }
     }
 }
@@ -186,6 +242,47 @@ mod tests {
             ),
             r#"Bearer error="insufficient_user_authentication", acr_values="gold silver", max_age="5""#
         );
+    }
+
+    /// DP-14, DP-15
+    #[test]
+    fn dpop_challenges_match_golden_text() {
+        let algs = [Algorithm::Es256, Algorithm::Rs256, Algorithm::Ed25519];
+        let text = |challenge: Challenge| {
+            let value = challenge.dpop(algs).to_header_value();
+            value.to_str().unwrap().to_owned()
+        };
+        assert_eq!(text(Challenge::bare()), r#"DPoP algs="ES256 RS256 EdDSA""#);
+        for (error, code) in [
+            (BearerError::InvalidToken, "invalid_token"),
+            (BearerError::InvalidDpopProof, "invalid_dpop_proof"),
+            (BearerError::UseDpopNonce, "use_dpop_nonce"),
+        ] {
+            let expected = format!(r#"DPoP error="{code}", algs="ES256 RS256 EdDSA""#);
+            assert_eq!(text(Challenge::error(error)), expected);
+        }
+        let scope = Scope::new(["a"]).unwrap();
+        assert_eq!(
+            text(Challenge::error(BearerError::InsufficientScope).scope(&scope)),
+            r#"DPoP error="insufficient_scope", scope="a", algs="ES256 RS256 EdDSA""#
+        );
+    }
+
+    /// DP-14
+    #[test]
+    fn proof_errors_have_their_oauth_code() {
+        for (error, code) in [
+            (ProofError::Missing, "invalid_dpop_proof"),
+            (ProofError::Signature, "invalid_dpop_proof"),
+            (ProofError::Replayed, "invalid_dpop_proof"),
+            (ProofError::MissingNonce, "use_dpop_nonce"),
+            (ProofError::StaleNonce, "use_dpop_nonce"),
+        ] {
+            assert_eq!(BearerError::from(&error).code(), code);
+        }
+        for error in [TokenError::AnotherKey, TokenError::MissingProof] {
+            assert_eq!(BearerError::from(&error).code(), "invalid_token");
+        }
     }
 
     /// EN-04

@@ -1,15 +1,17 @@
-//! Parses `Bearer` challenges of other services by the grammar of RFC 9110 section 11.6.1, within
-//! limits.
+//! Parses `Bearer` and `DPoP` challenges of other services by the grammar of RFC 9110 section
+//! 11.6.1, within limits.
 
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
 
 use super::build::{BearerError, Challenge, acr_values};
 use crate::challenge::claims_request::ClaimsRequest;
+use crate::jose::crypto::Algorithm;
+use crate::token::bearer::TokenScheme;
 use crate::token::scope::Scope;
 
-/// A `Bearer` challenge of a called service. It is another party's text; only known parameters are
-/// kept.
+/// A `Bearer` or `DPoP` challenge of a called service. It is another party's text; only known
+/// parameters are kept.
 ///
 /// ```
 /// use http::{HeaderMap, HeaderValue, header::WWW_AUTHENTICATE};
@@ -46,17 +48,22 @@ impl ReceivedChallenge {
     /// A malformed line or one longer than 16 KiB is ignored, and so is a challenge with a
     /// duplicate parameter (RFC 6750 section 3).
     pub fn all(headers: &HeaderMap) -> Vec<Self> {
+        Self::all_of(TokenScheme::Bearer, headers)
+    }
+
+    /// The challenges of a response that have this scheme, by the same rules.
+    pub fn all_of(scheme: TokenScheme, headers: &HeaderMap) -> Vec<Self> {
         headers
             .get_all(WWW_AUTHENTICATE)
             .iter()
             .filter_map(|line| challenges(line.as_bytes()))
             .flatten()
-            .filter(|challenge| challenge.scheme.eq_ignore_ascii_case("bearer"))
-            .filter_map(|challenge| Self::of(&challenge.parameters))
+            .filter(|challenge| challenge.scheme.eq_ignore_ascii_case(scheme.name()))
+            .filter_map(|challenge| Self::of(scheme, &challenge.parameters))
             .collect()
     }
 
-    fn of(parameters: &[(String, String)]) -> Option<Self> {
+    fn of(scheme: TokenScheme, parameters: &[(String, String)]) -> Option<Self> {
         let mut names: Vec<_> = parameters.iter().map(|(name, _)| name).collect();
         names.sort_unstable();
         if names.windows(2).any(|pair| pair.first() == pair.last()) {
@@ -70,7 +77,12 @@ impl ReceivedChallenge {
         };
         Some(Self {
             known: Challenge {
-                error: value("error").and_then(BearerError::from_code),
+                scheme,
+                algs: value("algs")
+                    .filter(|_| scheme == TokenScheme::Dpop)
+                    .map(algorithms)
+                    .unwrap_or_default(),
+                error: value("error").and_then(|code| BearerError::from_code(scheme, code)),
                 scope: value("scope").and_then(Scope::parse),
                 acr_values: value("acr_values").map(acr_values).unwrap_or_default(),
                 max_age: value("max_age")
@@ -87,6 +99,17 @@ impl ReceivedChallenge {
     /// What the service rejected; `None` if it does not say, or if the error is unknown.
     pub fn error(&self) -> Option<BearerError> {
         self.known.error
+    }
+
+    /// The scheme.
+    pub fn scheme(&self) -> TokenScheme {
+        self.known.scheme
+    }
+
+    /// The algorithms of proofs that the service accepts, without unknown ones; empty if it does
+    /// not say (RFC 9449 section 7.1).
+    pub fn algorithms(&self) -> &[Algorithm] {
+        &self.known.algs
     }
 
     /// The scope that is needed, if any.
@@ -121,6 +144,8 @@ impl ReceivedChallenge {
     pub fn step_up(&self) -> Option<Challenge> {
         match self.known.error? {
             BearerError::InsufficientUserAuthentication => Some(Challenge {
+                scheme: TokenScheme::Bearer,
+                algs: Vec::new(),
                 scope: None,
                 claims: None,
                 ..self.known.clone()
@@ -134,7 +159,18 @@ impl ReceivedChallenge {
     }
 }
 
-/// Adds `resource_metadata` (RFC 9728 section 5.1) to each `Bearer` challenge of a
+/// The known algorithms of a list, each once.
+fn algorithms(list: &str) -> Vec<Algorithm> {
+    let mut known = Vec::new();
+    for algorithm in list.split(' ').filter_map(Algorithm::from_name) {
+        if !known.contains(&algorithm) {
+            known.push(algorithm);
+        }
+    }
+    known
+}
+
+/// Adds `resource_metadata` (RFC 9728 section 5.1) to each `Bearer` or `DPoP` challenge of a
 /// `WWW-Authenticate` line that lacks it. Other challenges stay as they are.
 ///
 /// `None` if no challenge lacks it, or if the line is malformed. The URL is normalized, so it has
@@ -145,7 +181,9 @@ pub fn with_resource_metadata(line: &[u8], url: &str) -> Option<Vec<u8>> {
     // From the end, so the other places do not move.
     for challenge in challenges(line)?.iter().rev() {
         let mut parameters = challenge.parameters.iter();
-        if !challenge.scheme.eq_ignore_ascii_case("bearer")
+        let schemes = [TokenScheme::Bearer, TokenScheme::Dpop];
+        let is_of = |it: TokenScheme| challenge.scheme.eq_ignore_ascii_case(it.name());
+        if !schemes.into_iter().any(is_of)
             || parameters.any(|(name, _)| name == "resource_metadata")
         {
             continue;

@@ -16,6 +16,7 @@ pub mod keycloak;
 mod names;
 pub mod okta;
 pub mod ping_federate;
+mod product;
 mod refusal;
 mod registration;
 mod rfc8693;
@@ -30,6 +31,7 @@ use bytes::Bytes;
 use http::Response;
 
 pub use names::{named, names};
+pub use product::product_of;
 pub use refusal::Refusal;
 pub use registration::Registration;
 pub use rfc8693::{Rfc8693, TargetBy};

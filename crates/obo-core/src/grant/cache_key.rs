@@ -2,6 +2,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::binding::dpop::ProofKey;
 use crate::challenge::claims_request::ClaimsRequest;
 use crate::grant::Grant;
 use crate::grant::digested::Text;
@@ -56,7 +57,9 @@ impl CacheKeys {
     pub fn key(&self, dialect: &str, grant: &Grant) -> CacheKey {
         match grant {
             Grant::Exchange(request) => self.exchange(dialect, request),
-            Grant::ClientCredentials { target, .. } => self.client(dialect, target.as_deref()),
+            Grant::ClientCredentials {
+                target, proof_key, ..
+            } => self.client(dialect, target.as_deref(), proof_key.as_deref()),
         }
     }
 
@@ -68,6 +71,7 @@ impl CacheKeys {
             actor.is_some(),
             requested.is_some(),
             claims.is_some(),
+            request.proof_key().is_some(),
             // The type of the subject token depends on its issuer.
             request.subject().issuer() == &self.server,
         ];
@@ -75,6 +79,9 @@ impl CacheKeys {
         text.fixed(request.subject().subject_token().digest());
         text.fixed(request.target().digest());
         text.fixed(&given.map(u8::from));
+        if let Some(key) = request.proof_key() {
+            text.fixed(key.thumbprint().as_bytes());
+        }
         text.part(dialect);
         if let Some(actor) = actor {
             text.part(actor.identity());
@@ -87,11 +94,14 @@ impl CacheKeys {
         CacheKey(text.digest())
     }
 
-    fn client(&self, dialect: &str, target: Option<&Target>) -> CacheKey {
+    fn client(&self, dialect: &str, target: Option<&Target>, key: Option<&ProofKey>) -> CacheKey {
         let mut text = Text::new(&self.secret, CLIENT);
-        text.fixed(&[u8::from(target.is_some())]);
+        text.fixed(&[target.is_some(), key.is_some()].map(u8::from));
         if let Some(target) = target {
             text.fixed(target.digest());
+        }
+        if let Some(key) = key {
+            text.fixed(key.thumbprint().as_bytes());
         }
         text.part(dialect);
         CacheKey(text.digest())

@@ -6,10 +6,12 @@ use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
+use crate::binding::{Binding, Confirmation};
 use crate::time::UnixTime;
-use crate::token::bearer::{MAX_TOKEN, is_token68};
+use crate::token::bearer::{MAX_TOKEN, TokenScheme, is_token68};
 use crate::token::scope::Scope;
-use crate::wire::base64url;
+use crate::validate::unverified;
+use crate::wire::{base64url, json};
 
 type Claims = serde_json::Map<String, serde_json::Value>;
 
@@ -27,16 +29,20 @@ pub struct IssuedToken {
     scope: Scope,
 }
 
-const SCHEME: &str = "Bearer ";
-
 impl IssuedToken {
     /// Takes a bearer token; `None` if it is not a token68 of at most 16 KiB, so it cannot be a
     /// header.
     pub fn bearer(token: &str) -> Option<Self> {
+        Self::with_scheme(TokenScheme::Bearer, token)
+    }
+
+    /// Takes a token of this scheme, by the same rules. A token of the scheme `DPoP` is sent with a
+    /// proof of the key that it is bound to.
+    pub fn with_scheme(scheme: TokenScheme, token: &str) -> Option<Self> {
         if token.len() > MAX_TOKEN || !is_token68(token.as_bytes()) {
             return None;
         }
-        let value = Zeroizing::new([SCHEME, token].concat().into_bytes());
+        let value = Zeroizing::new([scheme.name(), " ", token].concat().into_bytes());
         let mut authorization = HeaderValue::from_maybe_shared(Bytes::from_owner(value)).ok()?;
         authorization.set_sensitive(true);
         Some(Self {
@@ -78,7 +84,20 @@ impl IssuedToken {
     /// [`ActorToken`](crate::ActorToken).
     pub fn expose(&self) -> &str {
         let value = self.authorization.to_str().unwrap_or_default();
-        value.strip_prefix(SCHEME).unwrap_or_default()
+        value.split_once(' ').unwrap_or_default().1
+    }
+
+    /// The scheme under which it is sent.
+    pub fn scheme(&self) -> TokenScheme {
+        let dpop = TokenScheme::Dpop;
+        match self
+            .authorization
+            .as_bytes()
+            .starts_with(dpop.name().as_bytes())
+        {
+            true => dpop,
+            false => TokenScheme::Bearer,
+        }
     }
 
     /// Whether it has the form of a JWT. Then a [dialect](crate::dialect::Dialect) can read its
@@ -90,9 +109,34 @@ impl IssuedToken {
             && payload.is_some_and(|json| serde_json::from_slice::<Claims>(&json).is_ok())
     }
 
+    /// What a token that is a JWT says it is bound to (`cnf`); `None` for an opaque token, whose
+    /// binding only introspection shows. Nothing has verified the token.
+    pub fn binding(&self) -> Option<Binding> {
+        let mut segments = self.expose().split('.');
+        let payload = segments.nth(1).and_then(base64url::decode)?;
+        let claims = String::from_utf8(payload).ok()?;
+        json::pick(claims.as_bytes(), []).filter(|[]| segments.count() == 1)?;
+        let mut confirmation = Confirmation::default();
+        if let Some(cnf) = json::member(&claims, "cnf") {
+            confirmation.read(cnf);
+        }
+        Some(confirmation.binding().clone())
+    }
+
+    /// The `jti` of a token that is a JWT, shortened and cleaned: for records only, since nothing
+    /// has verified the token.
+    pub fn token_id(&self) -> Option<String> {
+        unverified::token_id(self.expose())
+    }
+
     /// The granted scope.
     pub fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// The lifetime that the server stated, in seconds, and the token's own expiry.
+    pub(crate) fn stated(&self) -> (Option<u32>, Option<NonZeroU64>) {
+        (self.expires_in, self.expires_at)
     }
 
     /// The lifetime of the token from the start of its request; 60 s if the server did not state

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use self::request::ExchangeRequest;
 use self::target::Target;
+use crate::binding::dpop::ProofKey;
 use crate::validate::caller::Caller;
 
 /// A request for a token.
@@ -27,6 +28,8 @@ pub enum Grant {
         target: Option<Arc<Target>>,
         /// Whether the token must be new, not cached.
         is_fresh: bool,
+        /// The key that the token must be bound to.
+        proof_key: Option<Arc<ProofKey>>,
     },
 }
 
@@ -36,6 +39,31 @@ impl Grant {
         Self::ClientCredentials {
             target,
             is_fresh: false,
+            proof_key: None,
+        }
+    }
+
+    /// Binds the token to this key (RFC 9449 section 5). The request must have a proof of it, and a
+    /// token that is not bound to it is not accepted.
+    #[must_use]
+    pub fn with_proof_key(self, key: Option<Arc<ProofKey>>) -> Self {
+        match self {
+            Self::Exchange(request) => Self::Exchange(request.with_proof_key(key)),
+            Self::ClientCredentials {
+                target, is_fresh, ..
+            } => Self::ClientCredentials {
+                target,
+                is_fresh,
+                proof_key: key,
+            },
+        }
+    }
+
+    /// The key that the token must be bound to; `None` for a bearer token.
+    pub fn proof_key(&self) -> Option<&Arc<ProofKey>> {
+        match self {
+            Self::Exchange(request) => request.proof_key(),
+            Self::ClientCredentials { proof_key, .. } => proof_key.as_ref(),
         }
     }
 

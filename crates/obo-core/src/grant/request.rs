@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use crate::binding::dpop::ProofKey;
 use crate::challenge::claims_request::ClaimsRequest;
 use crate::error::ConfigError;
 use crate::grant::target::Target;
@@ -20,6 +21,7 @@ pub struct ExchangeRequest {
     requested_type: Option<TokenType>,
     is_fresh: bool,
     claims: Option<ClaimsRequest>,
+    proof_key: Option<Arc<ProofKey>>,
 }
 
 impl ExchangeRequest {
@@ -32,6 +34,7 @@ impl ExchangeRequest {
             requested_type: None,
             is_fresh: false,
             claims: None,
+            proof_key: None,
         }
     }
 
@@ -65,6 +68,18 @@ impl ExchangeRequest {
     pub fn with_claims(mut self, claims: ClaimsRequest) -> Self {
         self.claims = Some(claims);
         self
+    }
+
+    /// Binds the token to this key (RFC 9449 section 5). The request must have a proof of it, and a
+    /// token that is not bound to it is not accepted.
+    pub fn with_proof_key(mut self, key: Option<Arc<ProofKey>>) -> Self {
+        self.proof_key = key;
+        self
+    }
+
+    /// The key that the token must be bound to; `None` for a bearer token.
+    pub fn proof_key(&self) -> Option<&Arc<ProofKey>> {
+        self.proof_key.as_ref()
     }
 
     /// The user on whose behalf the token is requested.

@@ -7,6 +7,7 @@
 
 mod issued;
 mod own_audience;
+mod own_binding;
 mod refusal;
 mod signed;
 mod unread;
@@ -14,9 +15,11 @@ mod unread;
 use std::fmt;
 use std::time::Duration;
 
+use own_binding::check_own_binding;
 pub use refusal::introspection_refusal;
 pub use signed::SignedIntrospection;
 
+use crate::binding::{Binding, UNBOUND};
 use crate::error::TokenError;
 use crate::grant::token_endpoint::{ErrorClass, TokenEndpointError};
 use crate::jose::crypto::digest;
@@ -36,6 +39,7 @@ pub struct IntrospectionResponse {
     size: usize,
     /// The JSON; `None` if the token is not active.
     active: Option<Vec<u8>>,
+    requested_at: Option<UnixTime>,
 }
 
 /// The members that can reject a token that was verified here: they are about another token or
@@ -87,12 +91,25 @@ impl IntrospectionResponse {
         Ok(Self {
             size: json.len(),
             active: is_active.then(|| json.to_vec()),
+            requested_at: None,
         })
+    }
+
+    /// Sets when the response was requested, if that was not just now: its age counts from then.
+    #[must_use]
+    pub fn with_requested_at(mut self, at: UnixTime) -> Self {
+        self.requested_at = Some(at);
+        self
     }
 
     /// The length of the JSON in bytes, for bounded caches.
     pub fn size(&self) -> usize {
         self.size
+    }
+
+    /// The JSON about an active token.
+    pub(crate) fn active_json(&self) -> Option<&[u8]> {
+        self.active.as_deref()
     }
 
     /// Its members, read like the claims of a JWT.
@@ -137,7 +154,8 @@ impl Policy {
     /// The rules are those for the claims of a JWT, with three exceptions: `iss` may be missing,
     /// scope and client may be in the members of RFC 7662 section 2.2, and `missing` lists further
     /// members that may be missing. If the token is a JWT, its own `aud` must not be only others,
-    /// as in [`check_own_audience`](Self::check_own_audience).
+    /// as in [`check_own_audience`](Self::check_own_audience), and its own `cnf` must not name a binding
+    /// that the response lacks.
     ///
     /// Make sure that the response comes from the issuer and is about this token.
     ///
@@ -151,8 +169,11 @@ impl Policy {
         missing: MissingMembers,
         now: UnixTime,
     ) -> Result<Caller, TokenError> {
+        let requested_at = response.requested_at.unwrap_or(now).min(now);
         let mut claims = response.claims()?;
         self.check_own_audience(token)?;
+        check_own_binding(token, claims.confirmation.binding())?;
+        claims.confirmed_at = Some(requested_at);
         if claims.has("iss") {
             self.check_issuer(&claims)?;
         }
@@ -162,7 +183,7 @@ impl Policy {
             claims.aud = audience.map(OneOrMany::One);
         }
         if let (None, Some(lifetime)) = (claims.exp, missing.expiry) {
-            claims.exp = Some(now.saturating_add(lifetime));
+            claims.exp = Some(requested_at.saturating_add(lifetime));
         }
         if claims.sub().is_none() && missing.subject {
             // A user or an actor means that the token is not the client's own.
@@ -188,14 +209,33 @@ impl Policy {
     /// [`TokenError::Inactive`]; or the response is about another issuer's token, another kind or a
     /// bound token, or has a duplicate member.
     pub fn confirm(&self, response: IntrospectionResponse) -> Result<(), TokenError> {
+        self.confirm_binding(response, &UNBOUND)
+    }
+
+    /// As [`confirm`](Self::confirm), for a token that may be bound: the response must not name
+    /// another binding than the token itself.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`confirm`](Self::confirm).
+    pub fn confirm_caller(
+        &self,
+        response: IntrospectionResponse,
+        caller: &Caller,
+    ) -> Result<(), TokenError> {
+        self.confirm_binding(response, caller.binding())
+    }
+
+    fn confirm_binding(
+        &self,
+        response: IntrospectionResponse,
+        binding: &Binding,
+    ) -> Result<(), TokenError> {
         let claims = response.confirming_claims()?;
         if claims.has("iss") {
             self.check_issuer(&claims)?;
         }
-        match claims.bound {
-            true => Err(TokenError::Binding),
-            false => Ok(()),
-        }
+        claims.confirmation.check_within(binding)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::secret::redacted;
 use crate::time::UnixTime;
 use crate::token::bearer::BearerToken;
 use crate::validate::claims::Claims;
-use crate::validate::jwt::Jws;
+use crate::validate::jwt::{Jws, OtherKind};
 use crate::validate::policy::Policy;
 use crate::wire::json;
 use crate::wire::json::OneOrMany;
@@ -29,7 +29,7 @@ impl<'a> SignedIntrospection<'a> {
             .ok()
             .and_then(|text| BearerToken::parse(text).and_then(Jws::parse).ok());
         let (jws, payload) = parsed.ok_or_else(|| unusable("the response is not a compact JWS"))?;
-        if !jws.header.is_introspection {
+        if jws.header.other_kind != Some(OtherKind::Introspection) {
             return Err(unusable(
                 "the `typ` of the signed response is not `token-introspection+jwt`",
             ));

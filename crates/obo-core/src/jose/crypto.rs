@@ -1,11 +1,14 @@
-//! The only module that names the cryptography crates: algorithms, keys parsed once, digests.
+//! The only module that names the cryptography crates: algorithms, keys parsed once, digests,
+//! sealing.
 
 mod private_key;
+mod sealing;
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::signature::{self, ParsedPublicKey, RsaPublicKeyComponents};
 
 pub(crate) use private_key::PrivateKey;
+pub(crate) use sealing::{SealingKey, TAG, derived};
 
 /// A signature algorithm that this crate verifies (RFC 7518, RFC 8037): asymmetric algorithms only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -119,6 +122,20 @@ impl PartialEq for PublicKey {
 /// SHA-256.
 pub(crate) fn digest(bytes: &[u8]) -> [u8; 32] {
     copied(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref())
+}
+
+/// SHA-256 of a text that consists of parts.
+pub(crate) fn digest_of_parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> [u8; 32] {
+    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    for part in parts {
+        context.update(part.as_bytes());
+    }
+    copied(context.finish().as_ref())
+}
+
+/// Compares in constant time.
+pub(crate) fn are_same(one: &[u8], other: &[u8]) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(one, other).is_ok()
 }
 
 fn copied(from: &[u8]) -> [u8; 32] {

@@ -1,5 +1,6 @@
 //! JSON Web Key Sets (RFC 7517). An unusable key is skipped and counted; it does not break the set.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -30,6 +31,11 @@ impl VerificationKey {
     /// The key's `kid`.
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
+    }
+
+    /// The algorithms that the key fits.
+    pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
+        self.keys.iter().map(|(algorithm, _)| *algorithm)
     }
 
     /// Whether the key fits `algorithm`: type, curve and the JWK's own `alg` must agree (RFC 8725
@@ -65,8 +71,13 @@ pub enum KeySetError {
     #[error("the document is not a JWK Set (RFC 7517 section 5)")]
     NotAKeySet,
     /// None of its keys can verify a signature.
-    #[error("the set has {0} keys and none is usable")]
-    NoUsableKey(usize),
+    #[error("{}: {}", counted(*keys), listed(skipped))]
+    NoUsableKey {
+        /// How many keys it has.
+        keys: usize,
+        /// Why the first 16 of them are not used.
+        skipped: Vec<SkippedKey>,
+    },
     /// It has too many usable keys.
     #[error("the set has more than {limit} usable keys")]
     TooManyKeys {
@@ -98,6 +109,17 @@ impl fmt::Display for SkippedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "keys[{}] {}", self.position, self.reason)
     }
+}
+
+fn counted(keys: usize) -> String {
+    match keys {
+        1 => "the set has 1 key, and it is not usable".to_owned(),
+        keys => format!("the set has {keys} keys and none is usable"),
+    }
+}
+
+fn listed(skipped: &[SkippedKey]) -> String {
+    Vec::from_iter(skipped.iter().map(ToString::to_string)).join("; ")
 }
 
 /// For how many skipped entries the reasons are kept.
@@ -144,7 +166,10 @@ impl KeySet {
             }
         }
         if keys.is_empty() && total > 0 {
-            return Err(KeySetError::NoUsableKey(total));
+            return Err(KeySetError::NoUsableKey {
+                keys: total,
+                skipped: first_skipped,
+            });
         }
         let mut by_kid: HashMap<String, Vec<usize>> = HashMap::new();
         for (i, key) in keys.iter().enumerate() {
@@ -173,6 +198,11 @@ impl KeySet {
                 only(named, algorithm, Selection::Misfit)
             }
         }
+    }
+
+    /// The usable keys.
+    pub fn iter(&self) -> impl Iterator<Item = &VerificationKey> {
+        self.keys.iter().map(|key| &**key)
     }
 
     /// How many keys are usable.
@@ -218,54 +248,189 @@ const ODD: &str = "is not a JSON object with a `kty`, or a member has another ty
 /// The key of an entry, or why it is not usable. A value that cannot be read breaks its own entry
 /// only.
 pub(crate) fn usable_key(entry: &str) -> Result<VerificationKey, &'static str> {
-    let entry = entry.as_bytes();
-    let names = ["kty", "kid", "use", "alg", "crv", "n", "e", "x", "y"];
-    let [kty, kid, public_key_use, alg, crv, n, e, x, y] =
-        json::pick_texts(entry, names).ok_or(ODD)?;
-    let (kty, crv) = (kty.ok_or(ODD)?, crv.as_deref());
-    let [key_ops] = json::pick(entry, ["key_ops"]).ok_or(ODD)?;
-    let key_ops: Option<Vec<String>> = key_ops
-        .map(serde_json::from_str)
-        .transpose()
-        .map_err(|_| ODD)?;
-    let private = json::pick(entry, PRIVATE).ok_or(ODD)?;
-    if private.iter().any(Option::is_some) {
-        return Err("has a private member, so anyone could sign with it");
-    }
-    if public_key_use.is_some_and(|used| used != "sig") {
-        return Err("has a `use` other than `sig`");
-    }
-    if key_ops.is_some_and(|ops| !ops.iter().any(|op| op == "verify")) {
-        return Err("has `key_ops` without `verify`");
-    }
-    let declared = match &alg {
-        Some(alg) => Some(Algorithm::from_name(alg).ok_or("has an `alg` that is not supported")?),
-        None => None,
-    };
-    let fitting = match (&*kty, crv) {
-        ("RSA", _) => RSA.as_slice(),
-        ("EC", Some("P-256")) => &[Algorithm::Es256],
-        ("EC", Some("P-384")) => &[Algorithm::Es384],
-        ("OKP", Some("Ed25519")) => &[Algorithm::Ed25519],
-        _ => return Err("has a `kty` or a `crv` that is not supported"),
-    };
-    let mut fitting = fitting.to_vec();
-    fitting.retain(|algorithm| declared.is_none_or(|declared| declared == *algorithm));
-    let parse = |algorithm| match &*kty {
-        "RSA" => rsa_key(algorithm, n.as_deref(), e.as_deref()),
-        "EC" => ec_key(algorithm, x.as_deref(), y.as_deref()),
-        _ => ed25519_key(algorithm, x.as_deref()),
-    };
-    let keys = fitting
-        .into_iter()
-        .map(|algorithm| Ok((algorithm, parse(algorithm)?)));
+    let jwk = PublicJwk::parse(entry)?;
+    let keys = jwk.algorithms()?.iter().filter(|alg| jwk.allows(**alg));
+    let keys = keys.map(|algorithm| Ok((*algorithm, jwk.parsed(*algorithm)?)));
     let keys: Vec<_> = keys.collect::<Result<_, &'static str>>()?;
     match keys.is_empty() {
-        true => Err("has an `alg` that does not fit its `kty` and `crv`"),
+        true => Err(MISFIT),
         false => Ok(VerificationKey {
-            kid: kid.map(Into::into),
+            kid: jwk.kid.map(Into::into),
             keys,
         }),
+    }
+}
+
+const MISFIT: &str = "has an `alg` that does not fit its `kty` and `crv`";
+
+/// A public JWK with its members read. The key itself is not parsed yet.
+pub(crate) struct PublicJwk<'j> {
+    kty: Cow<'j, str>,
+    kid: Option<Cow<'j, str>>,
+    /// Its own `alg`.
+    declared: Option<Algorithm>,
+    crv: Option<Cow<'j, str>>,
+    n: Option<Cow<'j, str>>,
+    e: Option<Cow<'j, str>>,
+    x: Option<Cow<'j, str>>,
+    y: Option<Cow<'j, str>>,
+}
+
+impl<'j> PublicJwk<'j> {
+    /// Reads a JWK. It must have no private member, and must be for signatures.
+    pub(crate) fn parse(entry: &'j str) -> Result<Self, &'static str> {
+        let entry = entry.as_bytes();
+        let names = ["kty", "kid", "use", "alg", "crv", "n", "e", "x", "y"];
+        let [kty, kid, public_key_use, alg, crv, n, e, x, y] =
+            json::pick_texts(entry, names).ok_or(ODD)?;
+        let kty = kty.ok_or(ODD)?;
+        let [key_ops] = json::pick(entry, ["key_ops"]).ok_or(ODD)?;
+        let key_ops: Option<Vec<String>> = key_ops
+            .map(serde_json::from_str)
+            .transpose()
+            .map_err(|_| ODD)?;
+        let private = json::pick(entry, PRIVATE).ok_or(ODD)?;
+        if private.iter().any(Option::is_some) {
+            return Err("has a private member, so anyone could sign with it");
+        }
+        if public_key_use.is_some_and(|used| used != "sig") {
+            return Err("has a `use` other than `sig`");
+        }
+        if key_ops.is_some_and(|ops| !ops.iter().any(|op| op == "verify")) {
+            return Err("has `key_ops` without `verify`");
+        }
+        let declared = match &alg {
+            Some(alg) => {
+                Some(Algorithm::from_name(alg).ok_or("has an `alg` that is not supported")?)
+            }
+            None => None,
+        };
+        Ok(Self {
+            kty,
+            kid,
+            declared,
+            crv,
+            n,
+            e,
+            x,
+            y,
+        })
+    }
+
+    /// The algorithms that the type and the curve fit.
+    fn algorithms(&self) -> Result<&'static [Algorithm], &'static str> {
+        match (&*self.kty, self.crv.as_deref()) {
+            ("RSA", _) => Ok(&RSA),
+            ("EC", Some("P-256")) => Ok(&[Algorithm::Es256]),
+            ("EC", Some("P-384")) => Ok(&[Algorithm::Es384]),
+            ("OKP", Some("Ed25519")) => Ok(&[Algorithm::Ed25519]),
+            _ => Err("has a `kty` or a `crv` that is not supported"),
+        }
+    }
+
+    fn allows(&self, algorithm: Algorithm) -> bool {
+        self.declared.is_none_or(|declared| declared == algorithm)
+    }
+
+    fn parsed(&self, algorithm: Algorithm) -> Result<PublicKey, &'static str> {
+        match &*self.kty {
+            "RSA" => rsa_key(algorithm, self.n.as_deref(), self.e.as_deref()),
+            "EC" => ec_key(algorithm, self.x.as_deref(), self.y.as_deref()),
+            _ => ed25519_key(algorithm, self.x.as_deref()),
+        }
+    }
+
+    /// An algorithm that the key fits.
+    pub(crate) fn first_algorithm(&self) -> Result<Algorithm, &'static str> {
+        let mut fitting = self.algorithms()?.iter();
+        let first = fitting.find(|alg| self.allows(**alg));
+        first.copied().ok_or(MISFIT)
+    }
+
+    /// The key for `algorithm`, and the members that identify it.
+    pub(crate) fn key(
+        &self,
+        algorithm: Algorithm,
+    ) -> Result<(PublicKey, PublicMembers<'_>), &'static str> {
+        if !self.algorithms()?.contains(&algorithm) {
+            return Err("has a `kty` or a `crv` that does not fit the algorithm");
+        }
+        if !self.allows(algorithm) {
+            return Err("has an `alg` other than the algorithm");
+        }
+        let key = self.parsed(algorithm)?;
+        fn text<'m>(member: &'m Option<Cow<'_, str>>) -> &'m str {
+            member.as_deref().unwrap_or_default()
+        }
+        let members = match &*self.kty {
+            "RSA" => PublicMembers::Rsa {
+                n: text(&self.n),
+                e: text(&self.e),
+            },
+            "EC" => PublicMembers::Ec {
+                curve: text(&self.crv),
+                x: text(&self.x),
+                y: text(&self.y),
+            },
+            _ => PublicMembers::Ed25519 { x: text(&self.x) },
+        };
+        match members.are_minimal() {
+            true => Ok((key, members)),
+            false => Err("has a number with leading zeros, so its thumbprint is ambiguous"),
+        }
+    }
+}
+
+/// The required members of a public key, in canonical base64url.
+pub(crate) enum PublicMembers<'m> {
+    Rsa {
+        n: &'m str,
+        e: &'m str,
+    },
+    Ec {
+        curve: &'m str,
+        x: &'m str,
+        y: &'m str,
+    },
+    Ed25519 {
+        x: &'m str,
+    },
+}
+
+impl<'m> PublicMembers<'m> {
+    /// The parts of the JSON of which a thumbprint is the hash: in lexicographic order, without
+    /// white space (RFC 7638 section 3).
+    pub(crate) fn json(&self) -> [&'m str; 7] {
+        match self {
+            Self::Rsa { n, e } => [r#"{"e":""#, e, r#"","kty":"RSA","n":""#, n, "\"}", "", ""],
+            Self::Ec { curve, x, y } => {
+                let (kty, and) = (r#"","kty":"EC","x":""#, r#"","y":""#);
+                [r#"{"crv":""#, curve, kty, x, and, y, "\"}"]
+            }
+            Self::Ed25519 { x } => [
+                r#"{"crv":"Ed25519","kty":"OKP","x":""#,
+                x,
+                "\"}",
+                "",
+                "",
+                "",
+                "",
+            ],
+        }
+    }
+
+    /// Whether no number has more leading zeros than RFC 7518 section 6 requires.
+    fn are_minimal(&self) -> bool {
+        // The first byte is zero: its bits are the first character and a third of the second.
+        let has_zero = |text: &str| matches!(text.as_bytes(), [b'A', b'A'..=b'P', ..]);
+        match self {
+            Self::Rsa { n, e } => !has_zero(n) && !has_zero(e),
+            Self::Ec { curve, x, y } => {
+                let length = if *curve == "P-256" { 43 } else { 64 };
+                x.len() == length && y.len() == length
+            }
+            Self::Ed25519 { .. } => true,
+        }
     }
 }
 
@@ -294,13 +459,19 @@ fn ec_key(
     } else {
         48
     };
-    let (x, y) = bytes(x)
-        .zip(bytes(y))
-        .ok_or("has no `x` and `y` in base64url")?;
-    let point = integer::of_length(&x, length)
-        .zip(integer::of_length(&y, length))
-        .map(|(x, y)| [&[4], x, y].concat())
-        .ok_or("has an `x` or a `y` of another length than its curve's")?;
+    const FORM: &str = "has no `x` and `y` in base64url";
+    const LENGTH: &str = "has an `x` or a `y` of another length than its curve's";
+    // SEC 1 uncompressed point: 0x04, x, y.
+    let mut point = Vec::with_capacity(1 + 2 * length);
+    point.push(4);
+    for number in [x, y] {
+        let before = point.len();
+        base64url::decode_onto(number.ok_or(FORM)?, &mut point).ok_or(FORM)?;
+        let zeros = (point.len() - before).checked_sub(length).ok_or(LENGTH)?;
+        if point.drain(before..before + zeros).any(|byte| byte != 0) {
+            return Err(LENGTH);
+        }
+    }
     PublicKey::parse(algorithm, &point).ok_or("is not a point of its curve")
 }
 

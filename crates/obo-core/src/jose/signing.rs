@@ -95,6 +95,11 @@ impl SigningKey {
         self.key.algorithm()
     }
 
+    /// The public half as a JWK, with its required members only.
+    pub(crate) fn public_jwk(&self) -> Option<String> {
+        self.key.public_jwk()
+    }
+
     /// Signs `message` in the form of a JWS signature; `None` only if the cryptography library
     /// fails.
     pub fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {

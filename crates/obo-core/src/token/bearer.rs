@@ -13,20 +13,61 @@ use crate::token::token_type::TokenType;
 /// The longest accepted token, in bytes.
 pub(crate) const MAX_TOKEN: usize = 16 * 1024;
 
-/// The text after `Bearer` in an `Authorization` header. It may not be a token.
+/// The scheme under which a request carries a token (RFC 9110 section 11.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TokenScheme {
+    /// `Bearer` (RFC 6750).
+    #[default]
+    Bearer,
+    /// `DPoP` (RFC 9449 section 7.1): a token that is bound to a key.
+    Dpop,
+}
+
+impl TokenScheme {
+    /// The name in a header. Names are compared without case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
+        }
+    }
+
+    /// The scheme with this name.
+    fn from_name(name: &[u8]) -> Option<Self> {
+        let known = [Self::Bearer, Self::Dpop].into_iter();
+        let mut found = known.filter(|it| name.eq_ignore_ascii_case(it.name().as_bytes()));
+        found.next()
+    }
+}
+
+/// The text after the scheme in an `Authorization` header. It may not be a token.
 #[derive(Clone, Copy)]
 pub struct BearerCredentials<'a>(&'a [u8]);
 
 impl<'a> BearerCredentials<'a> {
     /// Takes the value of one `Authorization` header line; `None` if its scheme is not `Bearer`.
     pub fn of_authorization(value: &'a [u8]) -> Option<Self> {
+        let (scheme, credentials) = Self::with_scheme(value)?;
+        (scheme == TokenScheme::Bearer).then_some(credentials)
+    }
+
+    /// Takes the value of one `Authorization` header line with its scheme; `None` if that is neither
+    /// `Bearer` nor `DPoP`.
+    ///
+    /// ```
+    /// use obo_core::{BearerCredentials, TokenScheme};
+    ///
+    /// let (scheme, credentials) = BearerCredentials::with_scheme(b"dpop abc").unwrap();
+    /// assert_eq!(scheme, TokenScheme::Dpop);
+    /// assert_eq!(credentials.token()?.expose(), "abc");
+    /// # Ok::<(), obo_core::TokenError>(())
+    /// ```
+    pub fn with_scheme(value: &'a [u8]) -> Option<(TokenScheme, Self)> {
         let scheme_end = value.iter().position(|b| *b == b' ');
         let (scheme, rest) = value.split_at(scheme_end.unwrap_or(value.len()));
-        if !scheme.eq_ignore_ascii_case(b"bearer") {
-            return None;
-        }
+        let scheme = TokenScheme::from_name(scheme)?;
         let spaces = rest.iter().take_while(|b| **b == b' ').count();
-        Some(Self(rest.get(spaces..).unwrap_or_default()))
+        Some((scheme, Self(rest.get(spaces..).unwrap_or_default())))
     }
 
     /// Takes a token from elsewhere than a header.
@@ -172,7 +213,8 @@ impl ActorToken {
         &self.token_type
     }
 
-    pub(crate) fn identity(&self) -> &str {
+    /// Which actor it is, in cache keys: it stays the same when the token is renewed.
+    pub fn identity(&self) -> &str {
         &self.identity
     }
 }

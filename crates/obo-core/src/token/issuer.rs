@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use url::{Host, Url};
 
-use crate::error::ConfigError;
+use crate::error::{ConfigError, TokenError};
 
 /// The issuer identifier of an authorization server (RFC 8414 section 2), compared code point by
 /// code point.
@@ -24,8 +24,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// Fails if it is not an absolute `https` URL (or `http` on loopback), or has a query, a
-    /// fragment or credentials.
+    /// Fails if it is not an absolute `https` URL (or `http` on loopback), has a query, a fragment
+    /// or credentials, or is the URL of a discovery document.
     pub fn new(issuer: impl Into<Arc<str>>) -> Result<Self, ConfigError> {
         let issuer = issuer.into();
         let url = https_or_loopback("issuer", &issuer)?;
@@ -80,12 +80,35 @@ impl Issuer {
                 format!("{issuer:?} must have neither query nor fragment (RFC 8414 section 2)"),
             ));
         }
+        for document in [
+            "/.well-known/openid-configuration",
+            "/.well-known/oauth-authorization-server",
+        ] {
+            if let Some((host, path)) = issuer.split_once(document) {
+                let problem = format!("is the URL of a discovery document; write \"{host}{path}\"");
+                return Err(ConfigError::new("issuer", problem));
+            }
+        }
         Ok(Self(issuer))
     }
 
     /// Whether only [`danger_http`](Self::danger_http) accepts it.
     pub fn is_plain_http(&self) -> bool {
         https_or_loopback("issuer", &self.0).is_err()
+    }
+
+    /// How `other` differs from this issuer, if only in letter case or in the slash at the end: such
+    /// an issuer is another one, but most often it is a typing mistake. For error messages.
+    pub fn near_miss(&self, other: &str) -> Option<&'static str> {
+        let bare = |issuer| str::strip_suffix(issuer, "/").unwrap_or(issuer);
+        let is_same_length = self.0.len() == other.len();
+        match (bare(&self.0), bare(other)) {
+            _ if *self.0 == *other => None,
+            (own, other) if own == other => Some("only in the slash at the end"),
+            (own, other) if !own.eq_ignore_ascii_case(other) => None,
+            _ if is_same_length => Some("only in letter case"),
+            _ => Some("only in letter case and in the slash at the end"),
+        }
     }
 
     /// The identifier as given.
@@ -129,6 +152,23 @@ impl Issuer {
             urls.push(format!("{origin}/.well-known/openid-configuration{path}"));
         }
         urls
+    }
+}
+
+impl TokenError {
+    /// The error for a token whose `iss` is not a trusted issuer.
+    pub fn unknown_issuer(iss: Option<&str>, trusted: &[&Issuer]) -> Self {
+        let near = trusted.iter().find_map(|own| {
+            let difference = own.near_miss(iss?)?;
+            Some(format!(
+                "; the token's issuer differs {difference} from the trusted {own}"
+            ))
+        });
+        let trusted: Vec<_> = trusted.iter().map(|own| own.as_str()).collect();
+        Self::UnknownIssuer {
+            trusted: trusted.join(", "),
+            hint: near.unwrap_or_default(),
+        }
     }
 }
 
@@ -324,6 +364,41 @@ mod tests {
                 let is_ok = issuer.endpoint("jwks_uri", url).is_ok();
                 assert_eq!(is_ok, url.starts_with("https://"), "{url}");
             }
+        }
+    }
+
+    #[test]
+    fn discovery_url_is_no_issuer() {
+        for url in [
+            "https://h.example/a/.well-known/openid-configuration",
+            "https://h.example/.well-known/openid-configuration/a",
+            "https://h.example/.well-known/oauth-authorization-server/a",
+        ] {
+            for error in [Issuer::new(url), Issuer::danger_http(url)] {
+                assert_eq!(
+                    error.unwrap_err().to_string(),
+                    "issuer: is the URL of a discovery document; write \"https://h.example/a\""
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn near_miss_names_difference() {
+        let issuer = Issuer::new("https://h.example/t").unwrap();
+        for (other, expected) in [
+            ("https://h.example/t/", Some("only in the slash at the end")),
+            ("https://h.example/T", Some("only in letter case")),
+            (
+                "https://H.example/t/",
+                Some("only in letter case and in the slash at the end"),
+            ),
+            ("https://h.example/t", None),
+            ("https://h.example/t2", None),
+            ("https://h.example/t//", None),
+            ("", None),
+        ] {
+            assert_eq!(issuer.near_miss(other), expected, "{other}");
         }
     }
 

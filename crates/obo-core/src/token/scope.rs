@@ -21,7 +21,10 @@ impl Scope {
         for value in &values {
             let value = value.as_ref();
             if value.is_empty() {
-                return Err(ConfigError::new("scope", "a scope value is empty"));
+                return Err(ConfigError::new(
+                    "scope",
+                    "a scope value is empty; remove it, or name a scope",
+                ));
             }
             if !value.bytes().all(is_scope_char) {
                 return Err(ConfigError::new(

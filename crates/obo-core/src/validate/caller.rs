@@ -2,11 +2,13 @@ use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+use crate::binding::{Binding, UNBOUND};
 use crate::time::UnixTime;
 use crate::token::bearer::SubjectToken;
 use crate::token::issuer::Issuer;
 use crate::token::scope::Scope;
 use crate::validate::actor::{CurrentActor, PriorActors};
+use crate::validate::pseudonym::AuditSubjects;
 use crate::validate::values::Values;
 use crate::wire::json::OneOrMany;
 
@@ -37,19 +39,22 @@ pub(crate) struct Facts {
     pub(crate) ends_at: UnixTime,
     pub(crate) issued_at: Option<UnixTime>,
     pub(crate) auth_time: Option<UnixTime>,
+    pub(crate) confirmed_at: Option<UnixTime>,
     pub(crate) typed: Option<Typed>,
     pub(crate) token: SubjectToken,
+    pub(crate) audit_subjects: AuditSubjects,
+    pub(crate) binding: Option<Box<Binding>>,
 }
 
-/// The subject, the client, `jti` and `acr` in one allocation.
+/// The subject, the client, `jti`, `acr` and `sid` in one allocation.
 pub(crate) struct Texts {
     text: Box<str>,
     /// Where each of them ends, if present.
-    ends: [Option<u32>; 4],
+    ends: [Option<u32>; 5],
 }
 
 impl Texts {
-    pub(crate) fn of(names: [Option<&str>; 4]) -> Self {
+    pub(crate) fn of(names: [Option<&str>; 5]) -> Self {
         let mut text = String::with_capacity(names.iter().flatten().map(|name| name.len()).sum());
         let ends = names.map(|name| {
             text.push_str(name?);
@@ -86,6 +91,23 @@ impl Texts {
 /// view.
 ///
 /// It does not prove that the caller may do what it asks for: rules check scopes and actors.
+///
+/// ```
+/// use obo_core::{Caller, PrincipalKind};
+///
+/// fn describe(caller: &Caller) -> String {
+///     let kind = match caller.kind() {
+///         PrincipalKind::User => "user",
+///         PrincipalKind::Service => "service",
+///     };
+///     // A subject is unique within its issuer only.
+///     let who = format!("{kind} {} of {}", caller.subject(), caller.issuer());
+///     match caller.current_actor() {
+///         Some(service) => format!("{who}, through {}", service.subject()),
+///         None => who,
+///     }
+/// }
+/// ```
 pub struct Caller<C = ()> {
     facts: Arc<Facts>,
     claims: Arc<C>,
@@ -215,9 +237,38 @@ impl<C> Caller<C> {
         self.facts.auth_time
     }
 
+    /// The user's session at the issuer (`sid`, OpenID Connect Back-Channel Logout 1.0 section 2.1).
+    pub fn session(&self) -> Option<&str> {
+        self.facts.texts.get(4)
+    }
+
+    /// From when the token is, to compare it with a logout: its `iat`, or else its `auth_time`, or
+    /// else the time at which its issuer confirmed that it is active (RFC 7662).
+    pub fn dated_at(&self) -> Option<UnixTime> {
+        let facts = &self.facts;
+        facts.issued_at.or(facts.auth_time).or(facts.confirmed_at)
+    }
+
+    /// Whether only an introspection says from when the token is.
+    pub fn is_dated_by_introspection(&self) -> bool {
+        let facts = &self.facts;
+        facts.issued_at.or(facts.auth_time).is_none() && facts.confirmed_at.is_some()
+    }
+
     /// The token itself, for an exchange.
     pub fn subject_token(&self) -> &SubjectToken {
         &self.facts.token
+    }
+
+    /// What the token is bound to. It is empty unless the policy accepts bound tokens
+    /// ([`Policy::with_binding_checks`](crate::Policy::with_binding_checks)).
+    pub fn binding(&self) -> &Binding {
+        self.facts.binding.as_deref().unwrap_or(&UNBOUND)
+    }
+
+    /// How audit records name the subject, as the policy says.
+    pub fn audit_subjects(&self) -> &AuditSubjects {
+        &self.facts.audit_subjects
     }
 
     /// The claims beyond the registered ones.

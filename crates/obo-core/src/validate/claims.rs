@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 
+use crate::binding::Confirmation;
 use crate::error::TokenError;
 use crate::time::UnixTime;
 use crate::validate::actor::{Act, read_chain};
@@ -29,7 +30,7 @@ pub(crate) struct Claims {
     pub(crate) auth_time: Option<UnixTime>,
     /// Outermost first.
     pub(crate) actors: Vec<Act>,
-    pub(crate) bound: bool,
+    pub(crate) confirmation: Confirmation,
     /// The claim by which most servers mark an ID token.
     pub(crate) id_token: Option<&'static str>,
     /// The claim that marks another kind of JWT.
@@ -38,6 +39,8 @@ pub(crate) struct Claims {
     names_kind: bool,
     /// They come from an introspection response, with its members (RFC 7662 section 2.2).
     pub(crate) of_response: bool,
+    /// When the issuer confirmed that the token is active, if the claims are of a response.
+    pub(crate) confirmed_at: Option<UnixTime>,
     /// The client replaces a missing subject: no user is involved.
     pub(crate) of_client: bool,
     /// All claims. Servers differ in scope, client and others; the issuer's profile says where they
@@ -62,12 +65,15 @@ impl Claims {
             ..Self::default()
         };
         json.object(|json, name| {
-            let value = json.value()?;
-            let is_absent = of_response && value == "null";
-            let is_checked = is_absent || claims.set(&name, value, &mut members)?;
-            if !is_checked {
-                json.check_again(value)?;
+            let value = match &*name {
+                // Checked with its own limit of depth.
+                "act" => json.value()?,
+                _ => json.value_checked_inside()?,
+            };
+            if !of_response || value != "null" {
+                claims.set(json, &name, value, &mut members)?;
             }
+            json.check_scalar(value)?;
             members.push(name, value)
         })?;
         json.end()?;
@@ -82,18 +88,25 @@ impl Claims {
         Ok(claims)
     }
 
-    /// Reads one member. Returns whether its value is completely checked.
+    /// Reads one member.
     #[inline]
-    fn set(&mut self, name: &str, value: &str, members: &mut Members) -> Result<bool, TokenError> {
+    fn set<'j>(
+        &mut self,
+        json: &Scanner<'j>,
+        name: &str,
+        value: &'j str,
+        members: &mut Members,
+    ) -> Result<(), TokenError> {
+        let mut text = || members.place(json.non_empty(value)?);
         match name {
-            "iss" => once(&mut self.iss, members.text(value), "iss")?,
-            "sub" => once(&mut self.sub, members.text(value), "sub")?,
+            "iss" => once(&mut self.iss, text(), "iss")?,
+            "sub" => once(&mut self.sub, text(), "sub")?,
             "aud" => once(&mut self.aud, OneOrMany::parse(value), "aud")?,
             "exp" => once(&mut self.exp, numeric_date(value), "exp")?,
             "nbf" => once(&mut self.nbf, numeric_date(value), "nbf")?,
             "iat" => once(&mut self.iat, numeric_date(value), "iat")?,
-            "jti" => once(&mut self.jti, members.text(value), "jti")?,
-            "acr" => once(&mut self.acr, members.text(value), "acr")?,
+            "jti" => once(&mut self.jti, text(), "jti")?,
+            "acr" => once(&mut self.acr, text(), "acr")?,
             "auth_time" => once(&mut self.auth_time, numeric_date(value), "auth_time")?,
             "act" if !self.actors.is_empty() => {
                 return Err(TokenError::DuplicateMember("payload"));
@@ -106,21 +119,16 @@ impl Claims {
                     false => error,
                 })?;
             }
-            other => {
-                match other {
-                    "cnf" => self.bound = true,
-                    "nonce" => self.id_token = Some("`nonce` is of an ID token"),
-                    "at_hash" => self.id_token = Some("`at_hash` is of an ID token"),
-                    "c_hash" => self.id_token = Some("`c_hash` is of an ID token"),
-                    "s_hash" => self.id_token = Some("`s_hash` is of an ID token"),
-                    "events" => self.other_kind = Some("`events` is of an event token"),
-                    "typ" | "token_use" | "token_class" | "token_type" => self.names_kind = true,
-                    _ => {}
-                }
-                return Ok(false);
-            }
+            "cnf" => self.confirmation.read(value),
+            "nonce" => self.id_token = Some("`nonce` is of an ID token"),
+            "at_hash" => self.id_token = Some("`at_hash` is of an ID token"),
+            "c_hash" => self.id_token = Some("`c_hash` is of an ID token"),
+            "s_hash" => self.id_token = Some("`s_hash` is of an ID token"),
+            "events" => self.other_kind = Some("`events` is of an event token"),
+            "typ" | "token_use" | "token_class" | "token_type" => self.names_kind = true,
+            _ => {}
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Reads the claims that name the kind of token.
@@ -139,7 +147,7 @@ impl Claims {
             };
             match kind {
                 Kind::Access => {}
-                Kind::Bound => self.bound = true,
+                Kind::Bound => self.confirmation.is_dpop = true,
                 Kind::Other => self.other_kind = Some(claim.problem()),
             }
         }

@@ -2,6 +2,7 @@ use std::fmt;
 
 use memchr::memchr_iter;
 
+use crate::binding::BindingChecks;
 use crate::error::TokenError;
 use crate::jose::crypto::{Algorithm, PublicKey};
 use crate::token::bearer::BearerToken;
@@ -112,14 +113,23 @@ impl<'a> UnverifiedJwt<'a> {
     ///
     /// [`TokenError::NotAnAccessToken`] or [`TokenError::Binding`].
     pub fn check_bearer(&self) -> Result<(), TokenError> {
+        self.check_access_token(BindingChecks::default())
+    }
+
+    /// Rejects anything but an access token, like [`check_bearer`](Self::check_bearer), but accepts
+    /// a token whose bindings are all checked.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`check_bearer`](Self::check_bearer).
+    pub fn check_access_token(&self, checks: BindingChecks) -> Result<(), TokenError> {
         if self.jws.header.typ.is_none() {
             let reason = "the header's `typ` names another kind";
             return Err(TokenError::NotAnAccessToken(reason));
         }
-        match (self.claims.other_kind, self.claims.bound) {
-            (Some(reason), _) => Err(TokenError::NotAnAccessToken(reason)),
-            (None, true) => Err(TokenError::Binding),
-            (None, false) => Ok(()),
+        match self.claims.other_kind {
+            Some(reason) => Err(TokenError::NotAnAccessToken(reason)),
+            None => self.claims.confirmation.check(checks),
         }
     }
 
@@ -149,8 +159,33 @@ pub(crate) struct Header {
     pub(crate) typ: Option<TokenTyp>,
     /// The `typ` of another kind, for logs.
     pub(crate) other_typ: Option<String>,
-    /// Whether it is a signed introspection response, which is never a token.
-    pub(crate) is_introspection: bool,
+    /// The other kind, if this crate reads it.
+    pub(crate) other_kind: Option<OtherKind>,
+}
+
+/// A kind of JWT that is read here and is never an access token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OtherKind {
+    /// `token-introspection+jwt` (RFC 9701 section 5).
+    Introspection,
+    /// `logout+jwt` (OpenID Connect Back-Channel Logout 1.0 section 2.4).
+    Logout,
+    /// `secevent+jwt` (RFC 8417 section 2.3).
+    SecurityEvent,
+}
+
+impl OtherKind {
+    fn of(typ: &str) -> Option<Self> {
+        let kinds = [
+            ("token-introspection+jwt", Self::Introspection),
+            ("logout+jwt", Self::Logout),
+            ("secevent+jwt", Self::SecurityEvent),
+        ];
+        let name = media_type(typ);
+        let mut kinds = kinds.into_iter();
+        let found = kinds.find(|(own, _)| name.eq_ignore_ascii_case(own));
+        found.map(|(_, kind)| kind)
+    }
 }
 
 /// The `typ` that the header of an access token may have (RFC 7515 section 4.1.9).
@@ -195,6 +230,14 @@ impl TokenTyp {
 }
 
 impl Header {
+    /// The `typ`, for logs.
+    pub(crate) fn seen_typ(&self) -> String {
+        match self.typ {
+            Some(typ) => typ.name().to_owned(),
+            None => self.other_typ.clone().unwrap_or_default(),
+        }
+    }
+
     fn parse(json: &[u8]) -> Result<Self, TokenError> {
         let json = str::from_utf8(json).map_err(|_| TokenError::Malformed("header"))?;
         let mut json = Scanner::of(json, "header");
@@ -245,9 +288,7 @@ impl Header {
             kid: kid.map(Into::into),
             typ: known,
             other_typ: typ.as_deref().filter(|_| known.is_none()).map(seen),
-            is_introspection: typ.is_some_and(|typ| {
-                media_type(&typ).eq_ignore_ascii_case("token-introspection+jwt")
-            }),
+            other_kind: typ.as_deref().and_then(OtherKind::of),
         })
     }
 }

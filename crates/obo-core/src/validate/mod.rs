@@ -10,6 +10,7 @@ pub(crate) mod policy;
 pub(crate) mod profile;
 pub(crate) mod pseudonym;
 pub(crate) mod typed;
+pub(crate) mod unverified;
 pub(crate) mod values;
 #[cfg(test)]
 mod wycheproof;

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::error::TokenError;
-use crate::wire::json;
 
 /// A JSON object from which a profile and a claims type read.
 ///
@@ -125,16 +124,10 @@ impl Members {
         Ok(())
     }
 
-    /// The place of a non-empty string.
-    #[inline]
-    pub(crate) fn text(&mut self, value: &str) -> Option<Span> {
-        self.place(json::non_empty(value)?)
-    }
-
     /// The place of a part of the payload. An unescaped string is appended and gets a place behind
     /// the JSON.
     #[inline]
-    fn place(&mut self, part: Cow<'_, str>) -> Option<Span> {
+    pub(crate) fn place(&mut self, part: Cow<'_, str>) -> Option<Span> {
         let start = match &part {
             Cow::Borrowed(part) => part.as_ptr().addr().checked_sub(self.start)?,
             Cow::Owned(part) => {

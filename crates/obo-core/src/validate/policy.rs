@@ -5,12 +5,15 @@
 )]
 
 mod builder;
+mod checks;
 
 use std::fmt;
 use std::time::Duration;
 
 pub use builder::PolicyBuilder;
+pub use checks::TokenCheck;
 
+use crate::binding::BindingChecks;
 use crate::error::TokenError;
 use crate::jose::crypto::Algorithm;
 use crate::jose::jwk::VerificationKey;
@@ -25,6 +28,7 @@ use crate::validate::claims::Claims;
 use crate::validate::jwt::UnverifiedJwt;
 use crate::validate::payload::Payload;
 use crate::validate::profile::Profile;
+use crate::validate::pseudonym::AuditSubjects;
 use crate::wire::json::OneOrMany;
 use crate::wire::seen::all_seen;
 
@@ -46,6 +50,8 @@ pub struct Policy {
     leeway: Duration,
     max_token_age: Option<Duration>,
     read_claims: Option<ReadClaims>,
+    audit_subjects: AuditSubjects,
+    pub(crate) binding_checks: BindingChecks,
 }
 
 impl Policy {
@@ -69,12 +75,58 @@ impl Policy {
             leeway: Duration::from_secs(60),
             max_token_age: None,
             read_claims: None,
+            audit_subjects: AuditSubjects::default(),
+            binding_checks: BindingChecks::default(),
         }
+    }
+
+    /// This policy, whose callers are named like this in audit records.
+    #[must_use]
+    pub fn with_audit_subjects(mut self, subjects: AuditSubjects) -> Self {
+        self.audit_subjects = subjects;
+        self
+    }
+
+    /// This policy, for a service that checks these bindings. By default, a bound token is
+    /// rejected.
+    ///
+    /// A caller of [`verify`](Self::verify) or [`validate`](Self::validate) must then pass what the
+    /// sender has proven to [`Binding::check`](crate::binding::Binding::check) of [`Caller::binding`], for each request. A token
+    /// with a binding that is not checked, or that is unknown, is still rejected.
+    #[must_use]
+    pub fn with_binding_checks(mut self, checks: BindingChecks) -> Self {
+        self.binding_checks = checks;
+        self
+    }
+
+    /// The bindings that the service checks.
+    pub fn binding_checks(&self) -> BindingChecks {
+        self.binding_checks
     }
 
     /// The issuer of this policy.
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
+    }
+
+    /// The accepted audiences.
+    pub fn audiences(&self) -> &[Audience] {
+        &self.audiences
+    }
+
+    /// The accepted signature algorithms.
+    pub fn algorithms(&self) -> &[Algorithm] {
+        &self.algorithms
+    }
+
+    /// The accepted `typ` of the header, as text.
+    pub fn token_types(&self) -> &'static str {
+        self.profile.type_names()
+    }
+
+    /// The tolerated clock difference.
+    pub fn leeway(&self) -> Duration {
+        self.leeway
     }
 
     /// The first audience.
@@ -110,17 +162,38 @@ impl Policy {
         issued_at: Option<UnixTime>,
         now: UnixTime,
     ) -> Result<(), TokenError> {
-        let is_past = |end: UnixTime| now >= end.saturating_add(self.leeway);
-        if is_past(expires_at) {
-            return Err(TokenError::Expired);
+        self.check_expires(expires_at, now)?;
+        self.check_age(issued_at, now)
+    }
+
+    pub(crate) fn check_expires(
+        &self,
+        expires_at: UnixTime,
+        now: UnixTime,
+    ) -> Result<(), TokenError> {
+        let (ago, leeway) = (now.saturating_since(expires_at), self.leeway);
+        match self.is_past(expires_at, now) {
+            true => Err(TokenError::Expired { ago, leeway }),
+            false => Ok(()),
         }
-        if self.max_token_age.is_some() {
+    }
+
+    fn check_age(&self, issued_at: Option<UnixTime>, now: UnixTime) -> Result<(), TokenError> {
+        if let Some(limit) = self.max_token_age {
             let issued_at = issued_at.ok_or(TokenError::MissingClaim("iat"))?;
-            if self.ages_at(issued_at).is_some_and(is_past) {
-                return Err(TokenError::TooOld);
+            if self.is_past(issued_at.saturating_add(limit), now) {
+                return Err(TokenError::TooOld {
+                    age: now.saturating_since(issued_at),
+                    limit,
+                    leeway: self.leeway,
+                });
             }
         }
         Ok(())
+    }
+
+    pub(crate) fn is_past(&self, end: UnixTime, now: UnixTime) -> bool {
+        now >= end.saturating_add(self.leeway)
     }
 
     /// When a token with this `iat` becomes too old, without leeway.
@@ -169,9 +242,7 @@ impl Policy {
 
     pub(crate) fn check_issuer(&self, claims: &Claims) -> Result<(), TokenError> {
         if claims.iss() != Some(self.issuer.as_str()) {
-            return Err(TokenError::UnknownIssuer {
-                trusted: self.issuer.to_string(),
-            });
+            return Err(TokenError::unknown_issuer(claims.iss(), &[&self.issuer]));
         }
         Ok(())
     }
@@ -182,14 +253,15 @@ impl Policy {
     }
 
     fn read(&self, token: &str, claims: Claims, checked: Checked) -> Result<Caller, TokenError> {
-        let typed = match self.read_claims {
-            Some(read) => {
-                let read = read(&claims.payload);
-                Some(read.map_err(|problem| TokenError::CustomClaims { problem })?)
-            }
-            None => None,
-        };
+        let typed = self.typed(&claims)?;
         Ok(self.admit(token, claims, checked, typed))
+    }
+
+    /// The claims as the type of the application.
+    fn typed(&self, claims: &Claims) -> Result<Option<Typed>, TokenError> {
+        let typed = self.read_claims.map(|read| read(&claims.payload));
+        let typed = typed.transpose();
+        typed.map_err(|problem| TokenError::CustomClaims { problem })
     }
 
     fn check(&self, claims: &Claims, now: UnixTime) -> Result<Checked, TokenError> {
@@ -202,9 +274,7 @@ impl Policy {
         self.profile.check(claims, client, &self.issuer)?;
         let kind = self.profile.kind(claims, client, &self.issuer);
         let scope = self.profile.scope(claims)?;
-        if claims.bound {
-            return Err(TokenError::Binding);
-        }
+        claims.confirmation.check(self.binding_checks)?;
         if claims.sub().is_none() {
             return Err(TokenError::MissingClaim("sub"));
         }
@@ -258,21 +328,48 @@ impl Policy {
         now: UnixTime,
     ) -> Result<(), TokenError> {
         self.check_end(expires_at, claims.iat, now)?;
-        let latest = now.saturating_add(self.leeway);
-        if claims.nbf.is_some_and(|nbf| nbf > latest) {
-            return Err(TokenError::NotYetValid);
-        }
-        if claims.iat.is_some_and(|iat| iat > latest) {
-            return Err(TokenError::IssuedInFuture);
-        }
-        Ok(())
+        self.check_not_before(claims, now)?;
+        self.check_issued(claims, now)
+    }
+
+    pub(crate) fn check_not_before(
+        &self,
+        claims: &Claims,
+        now: UnixTime,
+    ) -> Result<(), TokenError> {
+        let leeway = self.leeway;
+        let early = self.earliness(claims.nbf, now);
+        early.map_or(Ok(()), |early| {
+            Err(TokenError::NotYetValid { early, leeway })
+        })
+    }
+
+    pub(crate) fn check_issued(&self, claims: &Claims, now: UnixTime) -> Result<(), TokenError> {
+        let leeway = self.leeway;
+        let early = self.earliness(claims.iat, now);
+        early.map_or(Ok(()), |early| {
+            Err(TokenError::IssuedInFuture { early, leeway })
+        })
+    }
+
+    /// How far a time lies in the future, if it is beyond leeway.
+    fn earliness(&self, start: Option<UnixTime>, now: UnixTime) -> Option<Duration> {
+        let start = start.filter(|start| *start > now.saturating_add(self.leeway))?;
+        Some(start.saturating_since(now))
     }
 
     fn admit(&self, token: &str, claims: Claims, checked: Checked, typed: Option<Typed>) -> Caller {
         let profile = &self.profile;
         let [roles, groups, entitlements] = profile.lists(&claims);
         let client = profile.client(&claims).ok().flatten();
-        let texts = Texts::of([claims.sub(), client.as_deref(), claims.jti(), claims.acr()]);
+        let session = claims.text("sid");
+        let texts = Texts::of([
+            claims.sub(),
+            client.as_deref(),
+            claims.jti(),
+            claims.acr(),
+            session.as_deref(),
+        ]);
         let (mut current_actor, prior_actors) = actor::split(claims.actors, &self.issuer);
         if current_actor.is_none() && checked.kind == PrincipalKind::User {
             current_actor = profile.acting_client(texts.client_id(), &self.issuer);
@@ -300,8 +397,11 @@ impl Policy {
                 .map_or(checked.expires_at, |aged| aged.min(checked.expires_at)),
             issued_at: claims.iat,
             auth_time: claims.auth_time,
+            confirmed_at: claims.confirmed_at,
             typed,
             token: SubjectToken::new(token),
+            audit_subjects: self.audit_subjects.clone(),
+            binding: claims.confirmation.into_binding(),
         })
     }
 }

@@ -104,10 +104,18 @@ impl Profile {
     /// It rejects ID tokens that have `nonce`, `at_hash`, `c_hash` or `s_hash`, and other kinds of
     /// tokens by the claims `typ`, `token_use`, `token_class`, `token_type` and `events`.
     ///
-    /// An ID token without these claims looks like an access token. If an audience of this service
-    /// is also the `client_id` of an application that users sign in to, require more:
-    /// [`require_client`](Self::require_client), or a claim that only access tokens have
-    /// ([`require_claim`](Self::require_claim), [`require_match`](Self::require_match)).
+    /// **An ID token without these claims passes**, because it looks like an access token. It is
+    /// safe only if no audience of this service is also the `client_id` of an application that users
+    /// sign in to. Otherwise require more: [`require_client`](Self::require_client), or a claim that
+    /// only access tokens have ([`require_claim`](Self::require_claim),
+    /// [`require_match`](Self::require_match)).
+    ///
+    /// ```
+    /// use obo_core::Profile;
+    ///
+    /// // An ID token has no `client_id`.
+    /// let profile = Profile::LENIENT.require_client();
+    /// ```
     pub const LENIENT: Self = Self {
         types: Cow::Borrowed(&[TokenTyp::AccessToken, TokenTyp::Jwt, TokenTyp::Absent]),
         required: Cow::Borrowed(&[]),

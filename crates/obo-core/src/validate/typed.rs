@@ -8,6 +8,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, Visi
 use serde_json::Error;
 
 use crate::validate::payload::{Payload, Span};
+use crate::wire::json;
 use crate::wire::seen::printable;
 
 /// Reads the whole payload like `serde_json::from_str`, or says which claim does not fit.
@@ -21,10 +22,11 @@ pub(crate) fn read<C: DeserializeOwned>(payload: &Payload) -> Result<C, String> 
             (None, Some(missing)) => format!("claim `{missing}` is missing"),
             (None, None) => "the payload does not fit the type".to_owned(),
             (Some(name), missing) => {
-                let name = printable(payload.at(name), MAX_NAME);
+                let value = payload.value(payload.at(name)).unwrap_or_default();
+                let (name, kind) = (printable(payload.at(name), MAX_NAME), json::kind(value));
                 match missing {
                     Some(missing) => format!("`{missing}` is missing in claim `{name}`"),
-                    None => format!("claim `{name}` does not fit its field"),
+                    None => format!("claim `{name}` does not fit its field: it is {kind}"),
                 }
             }
         }

@@ -125,6 +125,18 @@ fn unquoted(json: &str) -> Option<&str> {
     json.strip_prefix('"')?.strip_suffix('"')
 }
 
+/// The type of a JSON value, for a sentence.
+pub(crate) fn kind(json: &str) -> &'static str {
+    match json.trim_start().bytes().next() {
+        Some(b'"') => "a string",
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
+    }
+}
+
 /// A JSON string that is not empty.
 pub(crate) fn non_empty(json: &str) -> Option<Cow<'_, str>> {
     text(json).filter(|text| !text.is_empty())
@@ -227,45 +239,40 @@ impl<'j> Scanner<'j> {
     /// The next value, as it is written.
     #[inline]
     pub(crate) fn value(&mut self) -> Result<&'j str, TokenError> {
-        let is_string = self.peek() == Some(b'"');
-        let start = self.position;
-        let end = match is_string && self.is_plain {
-            true => closing_quote(self.json.as_bytes(), start + 1).map(|quote| quote + 1),
-            false => self
-                .json
-                .get(start..)
-                .and_then(length)
-                .map(|length| start + length),
-        };
-        self.take(start, end, 0)
+        self.peek();
+        if let Some(string) = self.plain_string() {
+            return Ok(string);
+        }
+        let rest = self.json.get(self.position..);
+        let value = rest.and_then(|rest| rest.get(..length(rest)?));
+        let value = value.ok_or_else(|| self.malformed())?;
+        self.position += value.len();
+        Ok(value)
+    }
+
+    /// The string that comes next, with its quotes, in a text without escapes.
+    #[inline]
+    fn plain_string(&mut self) -> Option<&'j str> {
+        let bytes = self.json.as_bytes();
+        if !self.is_plain || bytes.get(self.position) != Some(&b'"') {
+            return None;
+        }
+        let end = closing_quote(bytes, self.position + 1)? + 1;
+        let string = self.json.get(self.position..end)?;
+        self.position = end;
+        Some(string)
     }
 
     /// The next name and its colon.
     #[inline]
     fn name(&mut self) -> Result<Cow<'j, str>, TokenError> {
-        let name = if self.is_plain && self.peek() == Some(b'"') {
-            let start = self.position + 1;
-            let end = closing_quote(self.json.as_bytes(), start);
-            Cow::Borrowed(self.take(start, end, 1)?)
-        } else {
-            text(self.value()?).ok_or_else(|| self.malformed())?
+        self.peek();
+        let name = match self.plain_string().and_then(unquoted) {
+            Some(name) => Cow::Borrowed(name),
+            None => text(self.value()?).ok_or_else(|| self.malformed())?,
         };
         self.pass(b':')?;
         Ok(name)
-    }
-
-    /// Returns the part from `start` to `end` and skips it and `more` bytes.
-    #[inline]
-    fn take(
-        &mut self,
-        start: usize,
-        end: Option<usize>,
-        more: usize,
-    ) -> Result<&'j str, TokenError> {
-        let part = end.and_then(|end| self.json.get(start..end));
-        let part = part.ok_or_else(|| self.malformed())?;
-        self.position = start + part.len() + more;
-        Ok(part)
     }
 
     /// Reads an object. `each` gets a member's name and reads its value.
@@ -307,14 +314,41 @@ impl<'j> Scanner<'j> {
         }
     }
 
-    /// Checks a [`value`](Self::value) of this text like [`check`](Self::check).
+    /// A [`value`](Self::value) of this text that is a string and not empty.
     #[inline]
-    pub(crate) fn check_again(&self, value: &str) -> Result<(), TokenError> {
-        // `value` has checked a plain string already.
-        match self.is_plain && value.starts_with('"') {
-            true => Ok(()),
-            false => Scanner::of(value, self.part).check(),
+    pub(crate) fn non_empty(&self, value: &'j str) -> Option<Cow<'j, str>> {
+        match self.is_plain {
+            true => unquoted(value)
+                .filter(|text| !text.is_empty())
+                .map(Cow::Borrowed),
+            false => non_empty(value),
         }
+    }
+
+    /// The next value, as it is written. An object or an array is [checked](Self::check), a scalar
+    /// not yet.
+    #[inline]
+    pub(crate) fn value_checked_inside(&mut self) -> Result<&'j str, TokenError> {
+        if !matches!(self.peek(), Some(b'{' | b'[')) {
+            return self.value();
+        }
+        let start = self.position;
+        self.check()?;
+        let value = self.json.get(start..self.position);
+        value.ok_or_else(|| self.malformed())
+    }
+
+    /// Checks that a scalar is in range: a string without lone surrogates, a finite number.
+    #[inline]
+    pub(crate) fn check_scalar(&self, value: &str) -> Result<(), TokenError> {
+        let is_in_range = match value.as_bytes() {
+            [b'"', ..] => self.is_plain || text(value).is_some(),
+            [b'{' | b'[', ..] => true,
+            // A short number.
+            [b'0'..=b'9', ..] if value.len() < 16 && !value.contains(['e', 'E']) => true,
+            _ => serde_json::from_str::<Value>(value).is_ok(),
+        };
+        is_in_range.then_some(()).ok_or_else(|| self.malformed())
     }
 
     /// Skips a value and checks it completely: no duplicate member at any depth, every number and
@@ -323,13 +357,9 @@ impl<'j> Scanner<'j> {
         let is_object = match self.peek() {
             Some(b'{') => true,
             Some(b'[') => false,
-            first => {
+            _ => {
                 let value = self.value()?;
-                let can_be_held = match first {
-                    Some(b'"') => text(value).is_some(),
-                    _ => serde_json::from_str::<Value>(value).is_ok(),
-                };
-                return can_be_held.then_some(()).ok_or_else(|| self.malformed());
+                return self.check_scalar(value);
             }
         };
         self.depth = self.depth.checked_sub(1).ok_or_else(|| self.malformed())?;

@@ -210,7 +210,10 @@ fn token_expires_at_exp_plus_leeway() {
         let expected = if valid {
             Ok(())
         } else {
-            Err(TokenError::Expired)
+            Err(TokenError::Expired {
+                ago: Duration::from_secs(now - 1000),
+                leeway: Duration::from_secs(leeway),
+            })
         };
         assert_eq!(at(now, leeway), expected, "{now} with {leeway}");
     }
@@ -241,6 +244,34 @@ fn client_token_is_a_service() {
     assert_eq!(kind(own), PrincipalKind::Service);
     let other_case = Token::new().claim("sub", "\"SPA\"");
     assert_eq!(kind(other_case), PrincipalKind::User);
+}
+
+#[test]
+fn near_issuer_is_explained() {
+    let refused = |iss: &str| {
+        let iss = format!("\"{iss}\"");
+        refusal(&Token::new().claim("iss", iss).mint()).to_string()
+    };
+    let slash = refused(&format!("{ISSUER}/"));
+    assert!(
+        slash.contains("differs only in the slash at the end from the trusted https://"),
+        "{slash}"
+    );
+    let case = refused(&ISSUER.to_uppercase());
+    assert!(case.contains("differs only in letter case"), "{case}");
+    let other = refused("https://elsewhere.example");
+    assert!(!other.contains("differs"), "{other}");
+}
+
+/// A `typ` that only a lenient profile accepts leads to it last, with a warning.
+#[test]
+fn wrong_type_warns_of_id_tokens() {
+    let text = refusal(&Token::new().header("typ", "\"JWT\"").mint()).to_string();
+    let [id_token, server, lenient] = ["ID token", "at+jwt, or", "require_client"].map(|part| {
+        text.find(part)
+            .unwrap_or_else(|| panic!("{part} in {text}"))
+    });
+    assert!(id_token < server && server < lenient, "{text}");
 }
 
 /// AT-13, JW-33
@@ -350,7 +381,7 @@ fn typed_claims_are_read_or_rejected() {
         (Token::new(), "claim `tenant` is missing"),
         (
             Token::new().claim("tenant", "\"s3cr3t\""),
-            "claim `tenant` does not fit its field",
+            "claim `tenant` does not fit its field: it is a string",
         ),
     ] {
         let error = validate(&policy, &published(), &token.mint(), NOW).unwrap_err();

@@ -1,6 +1,6 @@
 //! The `Authorization` header: RFC 6750 section 2.1, RFC 9110 section 11.
 
-use obo_core::{BearerCredentials, TokenError};
+use obo_core::{BearerCredentials, TokenError, TokenScheme};
 use proptest::prelude::*;
 
 use crate::token::Token;
@@ -123,5 +123,36 @@ proptest! {
         if let Some(Ok(token)) = token_of(&line) {
             prop_assert!(verdict(&token).is_err(), "{token}");
         }
+    }
+}
+
+/// DP-10
+#[test]
+fn dpop_scheme_is_read() {
+    for scheme in ["DPoP", "dpop", "DPOP", "dPoP"] {
+        let line = format!("{scheme}  abc");
+        let (read, credentials) = BearerCredentials::with_scheme(line.as_bytes()).unwrap();
+        assert_eq!(read, TokenScheme::Dpop);
+        assert_eq!(credentials.token().unwrap().expose(), "abc");
+        assert!(BearerCredentials::of_authorization(line.as_bytes()).is_none());
+    }
+    let (read, _) = BearerCredentials::with_scheme(b"bearer abc").unwrap();
+    assert_eq!(read, TokenScheme::Bearer);
+    for other in [
+        "Basic abc",
+        "DPoPx abc",
+        "DPo abc",
+        "DPoP\tabc",
+        "",
+        " DPoP abc",
+    ] {
+        assert!(
+            BearerCredentials::with_scheme(other.as_bytes()).is_none(),
+            "{other}"
+        );
+    }
+    for malformed in ["DPoP", "DPoP ", "DPoP a b", "DPoP a,b", "DPoP \"a\""] {
+        let (_, credentials) = BearerCredentials::with_scheme(malformed.as_bytes()).unwrap();
+        assert!(credentials.token().is_err(), "{malformed}");
     }
 }

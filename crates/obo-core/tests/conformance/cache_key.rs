@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use crate::token::Token;
 use crate::validate::{ISSUER, verdict};
-use crate::wire::own;
+use crate::wire::{own, proof_key};
 
 const RANDOM: [u8; 32] = [7; 32];
 
@@ -42,6 +42,8 @@ struct Inputs {
     requires_scope: bool,
     claims: Option<String>,
     certificate: Option<u8>,
+    /// A key of [`proof_key`].
+    proof_key: Option<bool>,
 }
 
 impl Inputs {
@@ -60,6 +62,7 @@ impl Inputs {
             requires_scope: false,
             claims: None,
             certificate: None,
+            proof_key: None,
         }
     }
 
@@ -103,7 +106,7 @@ impl Inputs {
             let claims = format!(r#"{{"{claim}":null}}"#);
             request = request.with_claims(ClaimsRequest::parse(&claims).unwrap());
         }
-        request
+        request.with_proof_key(self.proof_key.map(proof_key))
     }
 
     fn key(&self) -> CacheKey {
@@ -129,7 +132,8 @@ impl Inputs {
     }
 
     fn of_client(&self, target: Option<&Target>) -> CacheKey {
-        self.keys(RANDOM).key(&self.dialect, &own(target))
+        let grant = own(target).with_proof_key(self.proof_key.map(proof_key));
+        self.keys(RANDOM).key(&self.dialect, &grant)
     }
 
     /// The same inputs in another order or repeated.
@@ -144,7 +148,7 @@ impl Inputs {
     }
 }
 
-/// TX-41, MT-08
+/// TX-41, MT-08, DP-23
 #[test]
 fn any_changed_input_changes_key() {
     let change = |change: fn(&mut Inputs)| {
@@ -180,6 +184,8 @@ fn any_changed_input_changes_key() {
         change(|i| i.requires_scope = true),
         change(|i| i.certificate = Some(0)),
         change(|i| i.certificate = Some(1)),
+        change(|i| i.proof_key = Some(false)),
+        change(|i| i.proof_key = Some(true)),
     ];
     let keys: HashSet<_> = variants.iter().map(Inputs::key).collect();
     assert_eq!(keys.len(), variants.len());
@@ -207,6 +213,8 @@ fn own_token_shares_no_exchange_key() {
         change(|i| i.scope = vec!["a".into()]),
         change(|i| i.certificate = Some(0)),
         change(|i| i.certificate = Some(1)),
+        change(|i| i.proof_key = Some(false)),
+        change(|i| i.proof_key = Some(true)),
     ];
     let own = variants.iter().map(Inputs::client_key);
     let mut keys: HashSet<_> = own.chain([Inputs::new().of_client(None)]).collect();
@@ -342,7 +350,11 @@ fn inputs() -> impl Strategy<Value = Inputs> {
             proptest::collection::vec("urn:[ab]{1,2}", 0..2),
         ),
         (proptest::collection::vec(word(), 0..3), any::<bool>()),
-        (proptest::option::of(word()), proptest::option::of(0..3_u8)),
+        (
+            proptest::option::of(word()),
+            proptest::option::of(0..3_u8),
+            proptest::option::of(any::<bool>()),
+        ),
     )
         .prop_map(
             |(
@@ -355,7 +367,7 @@ fn inputs() -> impl Strategy<Value = Inputs> {
                 audiences,
                 (resources, other_names),
                 (scope, requires_scope),
-                (claims, certificate),
+                (claims, certificate, proof_key),
             )| {
                 Inputs {
                     server,
@@ -371,6 +383,7 @@ fn inputs() -> impl Strategy<Value = Inputs> {
                     requires_scope,
                     claims,
                     certificate,
+                    proof_key,
                 }
             },
         )

@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use http::{Response, header};
 use obo_core::dialect::{Dialect, Rfc8693};
-use obo_core::{ErrorClass, IssuedToken, Resource, Scope, Target, TokenType};
+use obo_core::{ErrorClass, IssuedToken, Resource, Scope, Target, TokenScheme, TokenType};
 
 use crate::signer::b64;
 use crate::validate::{ISSUER, NOW};
 use crate::wire::{
-    ACCESS_TOKEN, JWT, accept, alice, for_service_b, grant, http_response, issued, own, read, with,
+    ACCESS_TOKEN, JWT, accept, alice, for_service_b, grant, http_response, issued, own, proof_key,
+    read, with,
 };
 
 /// The response is rejected as unusable.
@@ -62,6 +63,59 @@ fn only_bearer_token_is_usable() {
     }
     for other in ["N_A", "n_a", "DPoP", "mac", "Bearer ", "Bearer,DPoP", "PoP"] {
         unusable(&with("token_type", &format!("\"{other}\"")));
+    }
+}
+
+/// DP-22
+#[test]
+fn bound_token_has_type_dpop() {
+    let key = proof_key(false);
+    let exchange = for_service_b(&[]).with_proof_key(Some(key));
+    let lenient = Rfc8693::new().allow_missing_token_type();
+    for dpop in ["DPoP", "dpop", "DPOP"] {
+        let token = read(&exchange, &with("token_type", &format!("\"{dpop}\""))).expect(dpop);
+        assert_eq!((text(&token), token.expose()), ("DPoP opaque", "opaque"));
+        assert_eq!(token.scheme(), TokenScheme::Dpop);
+    }
+    for other in ["\"Bearer\"", "\"N_A\"", "\"DPoP \"", "\"\"", "null", ""] {
+        let body = http_response(200, with("token_type", other));
+        let error = lenient
+            .response(&grant(&exchange), &body, NOW)
+            .expect_err(other);
+        assert_eq!(error.class(), ErrorClass::ResponseUnusable, "{other}");
+    }
+    assert_eq!(
+        accept(&issued("opaque")).unwrap().scheme(),
+        TokenScheme::Bearer
+    );
+}
+
+/// DP-22
+#[test]
+fn bound_jwt_names_the_key() {
+    let key = proof_key(false);
+    let own = key.thumbprint().to_string();
+    let other = proof_key(true).thumbprint().to_string();
+    let exchange = for_service_b(&[]).with_proof_key(Some(key));
+    let with_cnf = |cnf: &str| {
+        let claims = format!(r#"{{"aud":"service-b","sub":"alice","iss":"{ISSUER}"{cnf}}}"#);
+        let body = issued(&jwt(&claims)).replace("Bearer", "DPoP");
+        read(&exchange, &body)
+    };
+    with_cnf(&format!(r#","cnf":{{"jkt":"{own}"}}"#)).unwrap();
+    for wrong in [
+        String::new(),
+        r#","cnf":{}"#.to_owned(),
+        r#","cnf":null"#.to_owned(),
+        format!(r#","cnf":"{own}""#),
+        format!(r#","jkt":"{own}""#),
+        format!(r#","cnf":{{"jkt":"{other}"}}"#),
+        format!(r#","cnf":{{"jkt":["{own}"]}}"#),
+        format!(r#","cnf":{{"jwk":{{"jkt":"{own}"}}}}"#),
+    ] {
+        let error = with_cnf(&wrong).expect_err(&wrong);
+        assert!(error.to_string().contains("`jkt`"), "{error}");
+        assert_eq!(error.class(), ErrorClass::ResponseUnusable);
     }
 }
 

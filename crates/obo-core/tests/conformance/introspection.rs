@@ -206,7 +206,7 @@ fn active_token_follows_jwt_rules() {
         .unwrap();
     let token = response_about(&Token::new().claim("iat", (now - 121).to_string()));
     let refused = validated_by(&old, MissingMembers::default(), &token).unwrap_err();
-    assert_eq!(refused, TokenError::TooOld);
+    assert_eq!(refused.code(), "too_old");
 }
 
 /// IN-05
@@ -527,7 +527,7 @@ fn thin_responses_need_permission() {
     assert_eq!(refused.code(), "wrong_audience");
     let expired = response_about(&Token::new().claim("exp", (NOW.as_secs() - 61).to_string()));
     let refused = validated_by(&strict(), thin, &expired).unwrap_err();
-    assert_eq!(refused, TokenError::Expired);
+    assert_eq!(refused.code(), "expired");
     // The client replaces the audience here too.
     let by_client = Policy::builder(issuer())
         .audience("spa-2")

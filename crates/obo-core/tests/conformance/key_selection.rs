@@ -142,9 +142,12 @@ fn only_empty_set_is_a_withdrawal() {
     }
     assert!(!key_set(&[P256.jwk("")]).is_empty());
     let unusable = br#"{"keys":[null,{"kty":"oct","k":"AA"},{"kty":"AKP"}]}"#;
-    assert_eq!(
-        KeySet::parse(unusable).unwrap_err(),
-        KeySetError::NoUsableKey(3)
+    let error = KeySet::parse(unusable).unwrap_err();
+    assert!(matches!(error, KeySetError::NoUsableKey { keys: 3, .. }));
+    let text = error.to_string();
+    assert!(
+        text.contains("keys[1] has a private member"),
+        "the reason of each key: {text}"
     );
 }
 

@@ -7,6 +7,7 @@
     reason = "a failed assumption fails the test"
 )]
 
+mod events;
 mod signer;
 mod token;
 mod validate;
@@ -15,8 +16,11 @@ mod wire;
 mod access_token;
 mod actors;
 mod algorithms;
+
 mod authorization;
+mod binding;
 mod cache_key;
+mod checks;
 mod claims;
 mod compact_form;
 mod dialect_settings;
@@ -30,9 +34,13 @@ mod introspection;
 mod jose_header;
 mod key_hygiene;
 mod key_selection;
+mod logout_token;
 mod numeric_date;
 mod policy_builder;
 mod presets;
 mod profile;
+mod proof;
+mod records;
 mod redaction;
+mod security_event;
 mod signed_introspection;

@@ -8,6 +8,9 @@ use proptest::prelude::*;
 use crate::token::Token;
 use crate::validate::{NOW, builder, published, refusal, strict, validate, verdict};
 
+/// The default leeway.
+const LEEWAY: Duration = Duration::from_secs(60);
+
 /// JW-25
 #[test]
 fn exp_is_required() {
@@ -20,19 +23,22 @@ fn exp_is_required() {
 /// JW-26, JW-27
 #[test]
 fn nbf_and_iat_allow_leeway_only() {
-    for (claim, error) in [
-        ("nbf", TokenError::NotYetValid),
-        ("iat", TokenError::IssuedInFuture),
-    ] {
+    let early = |early, leeway| TokenError::NotYetValid { early, leeway };
+    let future = |early, leeway| TokenError::IssuedInFuture { early, leeway };
+    let claims: [(_, &dyn Fn(Duration, Duration) -> TokenError); 2] =
+        [("nbf", &early), ("iat", &future)];
+    for (claim, error) in claims {
+        let error = |millis| error(Duration::from_millis(millis), LEEWAY);
         let at = |offset: &str| {
             let time = format!("{}{offset}", NOW.as_secs() + 60);
             verdict(&Token::new().claim(claim, time).mint()).map(drop)
         };
         assert_eq!(at(""), Ok(()), "{claim}");
         assert_eq!(at(".0"), Ok(()), "{claim}");
-        assert_eq!(at(".5"), Err(error.clone()), "{claim}");
+        assert_eq!(at(".5"), Err(error(60_500)), "{claim}");
         let later = (NOW.as_secs() + 61).to_string();
-        assert_eq!(refusal(&Token::new().claim(claim, later).mint()), error);
+        let refused = refusal(&Token::new().claim(claim, later).mint());
+        assert_eq!(refused, error(61_000));
         verdict(&Token::new().claim(claim, "0").mint()).expect(claim);
     }
 }
@@ -126,13 +132,26 @@ fn max_token_age_is_enforced() {
     }
     for ago in [660, 1_000_000] {
         let error = verdict(&policy(600), issued(ago)).unwrap_err();
-        assert_eq!(error, TokenError::TooOld);
+        assert_eq!(
+            error,
+            TokenError::TooOld {
+                age: Duration::from_secs(ago),
+                limit: Duration::from_secs(600),
+                leeway: LEEWAY,
+            }
+        );
         verdict(&strict(), issued(ago)).unwrap();
     }
     // It never extends a token beyond its `exp`.
     let old = issued(1000).claim("exp", (NOW.as_secs() - 60).to_string());
     let error = verdict(&policy(1_000_000), old).unwrap_err();
-    assert_eq!(error, TokenError::Expired);
+    assert_eq!(
+        error,
+        TokenError::Expired {
+            ago: LEEWAY,
+            leeway: LEEWAY,
+        }
+    );
 
     let leniently = |token: Token| {
         let policy = builder()
@@ -149,6 +168,38 @@ fn max_token_age_is_enforced() {
     assert_eq!(none.field(), "max_token_age");
 }
 
+/// JW-25, JW-26, JW-27
+#[test]
+fn time_errors_say_by_how_much() {
+    let at = |seconds: i128| (i128::from(NOW.as_secs()) + seconds).to_string();
+    let text = |claim, seconds| refusal(&Token::new().claim(claim, at(seconds)).mint()).to_string();
+    let expired = text("exp", -180);
+    assert!(
+        expired.starts_with("token expired 3min ago, leeway 60s; "),
+        "{expired}"
+    );
+    let early = text("nbf", 7_200);
+    assert!(
+        early.starts_with("token is not valid until 2h from now, leeway 60s; "),
+        "{early}"
+    );
+    let future = text("iat", 119);
+    assert!(
+        future.starts_with("token claims to be issued 119s in the future, leeway 60s; "),
+        "{future}"
+    );
+    let policy = builder()
+        .max_token_age(Duration::from_secs(600))
+        .leeway(Duration::ZERO);
+    let old = Token::new().claim("iat", at(-172_800)).mint();
+    let old = validate(&policy.build().unwrap(), &published(), &old, NOW).unwrap_err();
+    let old = old.to_string();
+    assert!(
+        old.starts_with("token was issued 2d ago, and 10min is the maximum age; "),
+        "{old}"
+    );
+}
+
 /// JW-28
 #[test]
 fn time_arithmetic_saturates() {
@@ -158,10 +209,19 @@ fn time_arithmetic_saturates() {
     assert_eq!(start.saturating_since(end), Duration::ZERO);
     assert_eq!(end.saturating_since(start), Duration::MAX);
     let token = Token::new().mint();
+    let caller = validate(&strict(), &published(), &token, NOW).unwrap();
     let error = validate(&strict(), &published(), &token, end).unwrap_err();
-    assert_eq!(error, TokenError::Expired);
+    let expired = TokenError::Expired {
+        ago: end.saturating_since(caller.expires_at()),
+        leeway: LEEWAY,
+    };
+    assert_eq!(error, expired);
     let error = validate(&strict(), &published(), &token, start).unwrap_err();
-    assert_eq!(error, TokenError::IssuedInFuture);
+    let in_future = TokenError::IssuedInFuture {
+        early: caller.issued_at().unwrap().saturating_since(start),
+        leeway: LEEWAY,
+    };
+    assert_eq!(error, in_future);
 }
 
 /// Milliseconds, so that a fraction is exact in the model.

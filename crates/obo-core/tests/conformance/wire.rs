@@ -1,15 +1,17 @@
 //! One exchange at one authorization server: the request, and responses as literal bytes.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use http::{Response, header};
+use obo_core::binding::dpop::ProofKey;
 use obo_core::dialect::{Dialect, Registration, Rfc8693};
 use obo_core::{
-    Audience, Caller, ExchangeRequest, Grant, IssuedToken, Scope, Target, TokenEndpointError,
-    TokenRequest,
+    Algorithm, Audience, Caller, ExchangeRequest, Grant, IssuedToken, Scope, Secret, SigningKey,
+    Target, TokenEndpointError, TokenRequest,
 };
 
+use crate::signer::{FORGER, P256};
 use crate::token::Token;
 use crate::validate::{NOW, issuer, verdict};
 
@@ -35,6 +37,19 @@ pub(crate) fn grant(request: &ExchangeRequest) -> Grant {
 /// The client's own token, for that target.
 pub(crate) fn own(target: Option<&Target>) -> Grant {
     Grant::client_credentials(target.map(|target| Arc::new(target.clone())))
+}
+
+/// Two keys of this service.
+static PROOF_KEYS: LazyLock<[Arc<ProofKey>; 2]> = LazyLock::new(|| {
+    [&P256, &FORGER].map(|signer| {
+        let pem = Secret::new(signer.private_pem());
+        let key = SigningKey::from_pem(Algorithm::Es256, &pem).unwrap();
+        Arc::new(ProofKey::new(key).unwrap())
+    })
+});
+
+pub(crate) fn proof_key(is_second: bool) -> Arc<ProofKey> {
+    Arc::clone(&PROOF_KEYS[usize::from(is_second)])
 }
 
 /// The form that the client `service-a` sends.

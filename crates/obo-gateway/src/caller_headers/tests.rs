@@ -237,3 +237,24 @@ fn origin_is_sent_as_requested_host() {
         assert_eq!(error.field(), "origin", "{wrong}");
     }
 }
+
+#[test]
+fn proof_is_removed_whatever_identity_is() {
+    let config = "identity = 'danger_pass'\nforwarding = 'danger_pass'";
+    let sent = ["dpop", "d_pop", "client-cert", "client_cert", "x-user"];
+    let kept = "client-cert: of-the-caller client_cert: of-the-caller d_pop: of-the-caller x-user: of-the-caller";
+    assert_eq!(applied(config, &sent, "").join(" "), kept);
+
+    let mut config: CallerHeaders = toml::from_str(config).unwrap();
+    let binding = "certificate = { header = 'client-cert', from = ['127.0.0.1'] }";
+    let binding = toml::from_str(binding).unwrap();
+    config.hide_certificate(Some(&binding));
+    let mut headers = HeaderMap::new();
+    for name in sent {
+        headers.append(name, HeaderValue::from_static("of-the-caller"));
+    }
+    config.apply(&mut headers, None);
+    let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["d_pop", "x-user"]);
+}

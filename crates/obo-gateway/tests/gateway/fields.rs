@@ -47,6 +47,7 @@ async fn hop_by_hop_fields_are_dropped() {
             "authorization",
             "forwarded",
             "host",
+            "traceparent",
             "via",
             "x-forwarded-for",
             "x-forwarded-proto",

@@ -161,6 +161,30 @@ async fn issued_token_outlives_subject_token() {
     }
 }
 
+#[tokio::test]
+async fn revoked_user_has_no_active_token() {
+    let idp = server().await;
+    idp.client("service-a").may_introspect("service-b");
+    let (jwt, opaque) = (alice(&idp).mint(), alice(&idp).mint_opaque());
+    let to_b = ("audience", "service-b");
+    let issued = exchange(&idp, "service-a", &jwt, &[to_b])
+        .await
+        .access_token();
+    let tokens = [jwt, opaque, issued];
+    for is_revoked in [false, true, false] {
+        match is_revoked {
+            true => idp.revoke_user("alice"),
+            false => idp.restore_user("alice"),
+        }
+        for token in &tokens {
+            let response = introspect(&idp, token).await.json();
+            assert_eq!(response["active"], !is_revoked);
+        }
+        let refused = exchange(&idp, "service-a", &tokens[0], &[to_b]).await;
+        assert_eq!(refused.status == 200, !is_revoked);
+    }
+}
+
 /// MD-10
 #[tokio::test]
 async fn endpoint_is_in_the_metadata() {

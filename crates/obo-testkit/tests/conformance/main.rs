@@ -11,12 +11,16 @@ mod wire;
 
 mod actors;
 mod client_authentication;
+mod dpop;
 mod faults;
 mod introspection;
 mod keys;
 mod lifecycle;
+mod logouts;
 mod metadata;
 mod minted_tokens;
+#[cfg(feature = "tls")]
+mod mutual_tls;
 mod recording;
 mod targets_and_scopes;
 mod token_endpoint;

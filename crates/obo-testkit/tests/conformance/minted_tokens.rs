@@ -43,6 +43,9 @@ async fn id_token_lacks_access_claims() {
         (&header_of(&token)["typ"], &claims["aud"]),
         (&"JWT".into(), &"app".into())
     );
+    assert!(claims["nonce"].is_string());
+    let unmarked = claims_of(&idp.id_token("alice", "app").without("nonce").mint());
+    assert!(unmarked.get("nonce").is_none());
     assert!(
         ["client_id", "scope", "jti"]
             .iter()

@@ -186,7 +186,14 @@ fn each_refusal_has_code_and_challenge() {
     for (rejection, code) in [
         (Rejection::MissingCredentials, Code::Unauthenticated),
         (Rejection::InvalidRequest("x"), Code::Unauthenticated),
-        (TokenError::Expired.into(), Code::Unauthenticated),
+        (
+            TokenError::Expired {
+                ago: std::time::Duration::from_secs(61),
+                leeway: std::time::Duration::from_secs(60),
+            }
+            .into(),
+            Code::Unauthenticated,
+        ),
         (step_up, Code::Unauthenticated),
         (
             Rejection::InsufficientScope { needed },

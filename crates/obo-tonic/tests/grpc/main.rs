@@ -10,8 +10,11 @@
 mod whoami;
 
 mod accessors;
+#[cfg(feature = "tls")]
+mod certificates;
 mod errors;
 mod intermediary;
+mod nonces;
 mod on_behalf_of;
 mod over_socket;
 mod streams;

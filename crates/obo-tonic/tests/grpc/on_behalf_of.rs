@@ -112,7 +112,10 @@ async fn called_status_is_not_exchange_error() {
 #[tokio::test]
 async fn unreachable_service_is_unavailable() {
     let idp = TestIdp::start().await;
-    let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+    // Bound without listening: no other process gets the port, and connections are refused.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let nowhere = closed.local_addr().unwrap();
     let stock = client(&idp, nowhere, "service-b").on_behalf_of(&caller(&idp).await);
     let status = call(stock, with_token(None)).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);

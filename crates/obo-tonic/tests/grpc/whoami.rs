@@ -23,7 +23,7 @@ pub(crate) const PATH: &str = "/test.Whoami/Call";
 
 /// Responds with `subject by actor`.
 #[derive(Clone)]
-struct Whoami;
+pub(crate) struct Whoami;
 
 impl NamedService for Whoami {
     const NAME: &'static str = "test.Whoami";
@@ -111,6 +111,15 @@ pub(crate) async fn serve(idp: &TestIdp, rule: Option<Rule>) -> SocketAddr {
 /// As [`serve`], inside this layer.
 pub(crate) async fn serve_behind(layer: BearerAuthLayer, rule: Option<Rule>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    serve_at(listener, layer, rule)
+}
+
+/// As [`serve_behind`], on this socket.
+pub(crate) fn serve_at(
+    listener: TcpListener,
+    layer: BearerAuthLayer,
+    rule: Option<Rule>,
+) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     let mut server = Server::builder().layer(layer);
     let router = match rule {

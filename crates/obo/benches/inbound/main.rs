@@ -12,52 +12,54 @@
     reason = "a benchmark measures, prints, and stops when it cannot run"
 )]
 
+mod bound;
 mod floor;
 mod rounds;
 mod service;
 
 use obo_testkit::TestAlg;
-use rounds::{Figure, measure};
+use rounds::{Figure, TURNS, measure};
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .unwrap();
-    println!(
-        "{:<44}{:>10}{:>9}{:>10}{:>13}",
-        "path", "ns", "ratio", "target", "allocations"
-    );
+    println!("{:<44}{:>10}{:>9}{:>10}", "path", "ns", "ratio", "target");
     for alg in [TestAlg::Rs256, TestAlg::Es256, TestAlg::EdDsa] {
         runtime.block_on(signature(alg));
         runtime.block_on(untyped(alg));
     }
     runtime.block_on(eviction());
     runtime.block_on(warm());
+    for alg in [TestAlg::Rs256, TestAlg::Es256, TestAlg::EdDsa] {
+        runtime.block_on(proof(alg));
+    }
+    runtime.block_on(certificate());
     runtime.block_on(refusals());
 }
 
 /// A token that is new to the service.
 async fn signature(alg: TestAlg) {
-    let (target, most) = match alg {
-        TestAlg::Rs256 => (1.20, Some(20)),
-        _ => (1.10, None),
+    let target = match alg {
+        TestAlg::Rs256 => 1.20,
+        _ => 1.10,
     };
     let cold = service::Loaded::new(alg, service::Cache::Off).await;
-    cold_of("", alg, &cold, target, most);
+    cold_of("", alg, &cold, target);
 }
 
 /// The same for a service without claims of its own.
 async fn untyped(alg: TestAlg) {
-    let (target, most) = match alg {
-        TestAlg::Rs256 => (1.18, Some(18)),
-        _ => (1.10, None),
+    let target = match alg {
+        TestAlg::Rs256 => 1.18,
+        _ => 1.10,
     };
-    let cold = service::Loaded::untyped(alg).await;
-    cold_of(" untyped", alg, &cold, target, most);
+    let cold = service::Loaded::untyped(alg, service::Cache::Off).await;
+    cold_of(" untyped", alg, &cold, target);
 }
 
-fn cold_of(kind: &str, alg: TestAlg, cold: &service::Loaded, target: f64, most: Option<i64>) {
+fn cold_of(kind: &str, alg: TestAlg, cold: &service::Loaded, target: f64) {
     let floor = floor::Floor::new(&cold.key, &cold.tokens[0]);
     let mut bare = service::bare();
     let mut layered = cold.service.clone();
@@ -67,8 +69,6 @@ fn cold_of(kind: &str, alg: TestAlg, cold: &service::Loaded, target: f64, most: 
         &mut || service::call(&mut bare, request()),
         &mut || service::call(&mut layered, request()),
     ]);
-    let allocations = rounds::allocations(|| service::call(&mut layered, request()))
-        - rounds::allocations(|| service::call(&mut bare, request()));
     let name = alg.as_str();
     Figure::new(format!("F, one {name} verification"), f).print();
     Figure::new(
@@ -76,7 +76,6 @@ fn cold_of(kind: &str, alg: TestAlg, cold: &service::Loaded, target: f64, most: 
         layered_time - bare_time,
     )
     .ratio(f, "F", target)
-    .allocations(allocations, most)
     .print();
 }
 
@@ -134,15 +133,57 @@ fn warm_of(kind: &str, warm: &service::Loaded, count: usize) {
             service::call(&mut layered, warm.request(turn % count));
         },
     ]);
-    let allocations = rounds::allocations(|| service::call(&mut layered, warm.request(0)))
-        - rounds::allocations(|| service::call(&mut bare, warm.request(0)));
     Figure::new("H, one SHA-256 of a JWT".to_owned(), h).print();
     Figure::new(
         format!("warm, {count} {kind}, over the bare service"),
         layered_time - bare_time,
     )
     .ratio(h, "H", 1.3)
-    .allocations(allocations, Some(4))
+    .print();
+}
+
+/// A cached token that is bound to a key, with a new proof each time, over the same request with a
+/// plain token.
+async fn proof(alg: TestAlg) {
+    let bound = bound::Bound::new(alg, TURNS).await;
+    let floor = floor::Floor::new(&bound.key, &bound.proofs[0]);
+    let (mut plain, mut proving) = (bound.service.clone(), bound.service.clone());
+    let (mut plain_turn, mut turn) = (0, 0);
+    let [f, plain_time, proving_time] = measure([
+        &mut || floor.verify(),
+        &mut || {
+            service::call(&mut plain, bound.bearer(plain_turn % TURNS));
+            plain_turn += 1;
+        },
+        &mut || {
+            service::call(&mut proving, bound.dpop(turn % TURNS));
+            turn += 1;
+        },
+    ]);
+    let name = alg.as_str();
+    Figure::new(
+        format!("warm, {name} proof, over a plain token"),
+        proving_time - plain_time,
+    )
+    .ratio(f, "F", 1.15)
+    .print();
+}
+
+/// A cached token that is bound to a certificate, over a plain one on the same connection.
+async fn certificate() {
+    let bound = bound::Bound::new(TestAlg::Es256, 1).await;
+    let floor = floor::Floor::new(&bound.key, &bound.proofs[0]);
+    let (mut plain, mut proving) = (bound.service.clone(), bound.service.clone());
+    let [h, plain_time, proving_time] = measure([
+        &mut || floor.hash(),
+        &mut || service::call(&mut plain, bound.bearer_over_tls()),
+        &mut || service::call(&mut proving, bound.certificate()),
+    ]);
+    Figure::new(
+        "warm, certificate, over a plain token".to_owned(),
+        proving_time - plain_time,
+    )
+    .ratio(h, "H", 0.2)
     .print();
 }
 

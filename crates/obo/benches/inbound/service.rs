@@ -78,8 +78,8 @@ impl Loaded {
     }
 
     /// For a service that reads the registered claims alone.
-    pub(crate) async fn untyped(alg: TestAlg) -> Self {
-        Self::of(alg, Cache::Off, 1, |trust| trust).await
+    pub(crate) async fn untyped(alg: TestAlg, cache: Cache) -> Self {
+        Self::of(alg, cache, 1, |trust| trust).await
     }
 
     pub(crate) async fn with_tokens(alg: TestAlg, cache: Cache, count: usize) -> Self {

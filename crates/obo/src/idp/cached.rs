@@ -33,6 +33,8 @@ pub(crate) struct Calendar<E> {
     pub(crate) schedule: Schedule,
     /// Why the last attempt failed; `None` if it succeeded.
     pub(crate) last_error: Option<E>,
+    /// When the last attempt ended.
+    ended: Option<Instant>,
 }
 
 /// A document and its ends on both clocks, since the wall clock continues while the machine sleeps.
@@ -87,6 +89,7 @@ where
             calendar: Mutex::new(Calendar {
                 schedule: Schedule::new(pace),
                 last_error: None,
+                ended: None,
             }),
             next_look: NextLook::new(),
             flights: Flights::new(1),
@@ -123,7 +126,7 @@ where
         };
         if is_due && !must_renew {
             // It continues in the background.
-            let _ = self.refresh(fetch);
+            let _ = self.refresh_since(now, fetch);
         }
         !must_renew
     }
@@ -154,7 +157,35 @@ where
         W: Future<Output = Result<(), E>> + Send + 'static,
     {
         let flights = &self.0.flights;
-        flights.join((), 0, || observe::Span::here().within(fetch()))
+        flights.join((), 0, || observe::Cause::here().within(fetch()))
+    }
+
+    /// As [`refresh`](Self::refresh), for a caller that read the document at `now`. If an attempt
+    /// has ended since, its result is used and no other starts.
+    pub(crate) fn refresh_since<W>(
+        &self,
+        now: Instant,
+        fetch: impl FnOnce() -> W,
+    ) -> Result<Flight<Result<(), E>>, Overloaded>
+    where
+        W: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        let cached = self.clone();
+        self.refresh(|| {
+            let fetched = fetch();
+            async move {
+                match cached.ended_since(now) {
+                    Some(result) => result,
+                    None => fetched.await,
+                }
+            }
+        })
+    }
+
+    fn ended_since(&self, now: Instant) -> Option<Result<(), E>> {
+        let calendar = self.0.calendar.lock();
+        calendar.ended.filter(|ended| *ended > now)?;
+        Some(calendar.last_error.clone().map_or(Ok(()), Err))
     }
 
     pub(crate) fn under_way(&self) -> Option<Flight<Result<(), E>>> {
@@ -190,6 +221,7 @@ where
     ) {
         self.plan(|calendar| {
             calendar.last_error = None;
+            calendar.ended = Some(Instant::now());
             if let Some(entry) = accept(&mut calendar.schedule) {
                 calendar.schedule.succeeded(entry.at, max_age);
                 self.0.entry.store(Some(Arc::new(entry)));
@@ -201,8 +233,10 @@ where
     /// [`Schedule::failed`].
     pub(crate) fn failed(&self, error: E, pause: Duration, jitter: f64) {
         self.plan(|calendar| {
+            let now = Instant::now();
             calendar.last_error = Some(error);
-            calendar.schedule.failed(Instant::now(), pause, jitter);
+            calendar.ended = Some(now);
+            calendar.schedule.failed(now, pause, jitter);
         });
     }
 }
@@ -210,5 +244,31 @@ where
 impl<T, E: Clone> Clone for Cached<T, E> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::idp::jwks::KeyRefresh;
+
+    /// A request that read the cache before a fetch ended asks for one after it.
+    #[tokio::test(start_paused = true)]
+    async fn fetch_that_just_ended_is_not_repeated() {
+        for outcome in [Ok(()), Err("no response")] {
+            let cached = Cached::<(), &str>::new(KeyRefresh::new().pace());
+            let end = |outcome: Result<(), &'static str>| match outcome {
+                Ok(()) => cached.publish(Duration::ZERO, |_| None),
+                Err(error) => cached.failed(error, Duration::ZERO, 0.0),
+            };
+            let before = Instant::now();
+            tokio::time::advance(Duration::from_millis(1)).await;
+            end(outcome);
+            let repeated = cached.refresh_since(before, || async { unreachable!() });
+            assert_eq!(repeated.unwrap().await, Ok(outcome));
+            tokio::time::advance(Duration::from_millis(1)).await;
+            let again = cached.refresh_since(Instant::now(), || async { Err("fetched") });
+            assert_eq!(again.unwrap().await, Ok(Err("fetched")));
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
+use obo_core::binding::dpop::ProofKey;
 use obo_core::metadata::ServerMetadata;
 use obo_core::{ErrorClass, Target, TokenEndpointError, TokenRequest};
 use serde::Deserialize;
@@ -15,6 +16,7 @@ use super::admission::{Admission, Asker};
 use crate::clock::Clock;
 use crate::idp::client_auth::{Attempt, Client, ClientAuth};
 use crate::idp::http::{HttpError, Limits};
+use crate::idp::proofs::{DPOP, Nonces};
 use crate::idp::server::AuthorizationServer;
 use crate::random;
 
@@ -38,6 +40,7 @@ const NOWHERE: [StatusCode; 3] = [
 pub(crate) struct Endpoint {
     server: AuthorizationServer,
     admission: Admission,
+    nonces: Nonces,
 }
 
 /// The client that sends a request, and how.
@@ -48,6 +51,11 @@ pub(crate) struct Sender<'a> {
     /// The accepted media type.
     pub(crate) accept: &'static str,
     pub(crate) patience: Patience,
+    /// The key of the proof of the request, if it has one.
+    pub(crate) proof_key: Option<&'a ProofKey>,
+    /// Whether the connection has a certificate that tokens are bound to, however the client
+    /// authenticates.
+    pub(crate) has_certificate: bool,
 }
 
 /// How long all attempts together may take, and how often a transient failure is retried.
@@ -121,7 +129,11 @@ impl Patience {
 
 impl Endpoint {
     pub(crate) fn new(server: AuthorizationServer, admission: Admission) -> Self {
-        Self { server, admission }
+        Self {
+            server,
+            admission,
+            nonces: Nonces::new(),
+        }
     }
 
     pub(crate) fn server(&self) -> &AuthorizationServer {
@@ -212,8 +224,8 @@ impl Endpoint {
     /// One attempt: finds the URL, authenticates, sends. A refusing response repeats nothing of the
     /// request.
     ///
-    /// `place` chooses the endpoint from the metadata; its second argument says whether the client
-    /// authenticates by its TLS certificate.
+    /// `place` chooses the endpoint from the metadata; its second argument says whether the
+    /// connection has a certificate (RFC 8705 section 5).
     pub(crate) async fn post(
         &self,
         sender: Sender<'_>,
@@ -228,7 +240,8 @@ impl Endpoint {
                 .with_retry_after(retry_after)
         })?;
         let auth = sender.client.auth();
-        let url = place(&metadata, auth.uses_mutual_tls()).map_err(|error| {
+        let is_mutual_tls = sender.has_certificate || auth.uses_mutual_tls();
+        let url = place(&metadata, is_mutual_tls).map_err(|error| {
             self.server.doubt(&metadata);
             AskError::NotAsked(error)
         })?;
@@ -281,6 +294,13 @@ impl Endpoint {
                 AskError::NotAsked(TokenEndpointError::new(class, error.to_string()))
             })?;
         post.headers_mut().extend(form.headers().clone());
+        if let Some(key) = sender.proof_key {
+            let proof = self
+                .nonces
+                .prove(key, "POST", url, None, sender.clock.now());
+            let proof = proof.map_err(AskError::NotAsked)?;
+            post.headers_mut().insert(&DPOP, proof);
+        }
         let sent = sender.patience.limit(self.server.http().send(post, LIMITS));
         let response = sent.await?.map_err(|error| {
             let class = match error {
@@ -289,6 +309,9 @@ impl Endpoint {
             };
             TokenEndpointError::new(class, error.to_string())
         })?;
+        if sender.proof_key.is_some() {
+            self.nonces.keep(url, response.headers());
+        }
         Ok(match is_refusal(&response) {
             false => response,
             true => response.map(|body| form.without_echo(body)),

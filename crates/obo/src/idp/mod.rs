@@ -10,5 +10,6 @@ pub(crate) mod http;
 pub(crate) mod jwks;
 mod next_look;
 mod pauses;
+pub(crate) mod proofs;
 mod schedule;
 pub(crate) mod server;

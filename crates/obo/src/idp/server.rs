@@ -116,11 +116,25 @@ impl AuthorizationServer {
             return Err(error);
         }
         let interrupted = || inner.error("the fetch was interrupted");
-        let flight = discovered.refresh(fetch).map_err(|_| interrupted())?;
+        let flight = discovered.refresh_since(now, fetch);
+        let flight = flight.map_err(|_| interrupted())?;
         flight.await.map_err(|_| interrupted())??;
         let found = discovered.load();
         let found = found.as_ref().ok_or_else(interrupted)?;
         Ok(Arc::clone(&found.value))
+    }
+
+    /// Whether the metadata is given or has been fetched. Otherwise fetches it in the background,
+    /// unless a fetch has just failed.
+    pub(crate) fn has_started(&self, clock: &Clock) -> bool {
+        let (inner, discovered, now) = (&self.0, &self.0.discovered, Instant::now());
+        let has_started = inner.given.is_some() || discovered.load().is_some();
+        if !has_started && discovered.pause(now).is_none() {
+            // The fetch continues in the background.
+            let fetch = || discover(Arc::clone(inner), clock.clone());
+            let _ = discovered.refresh_since(now, fetch);
+        }
+        has_started
     }
 
     /// Records that URLs of the metadata failed: the document may be wrong, or may have been fixed.
@@ -167,7 +181,7 @@ impl Inner {
             }
         }
         Err(self.error(format_args!(
-            "no discovery document at any of the well-known URLs ({}); correct the issuer, or set the metadata by `AuthorizationServerBuilder::with_metadata`",
+            "no discovery document at any of the well-known URLs ({}); correct the issuer, or set the metadata by `AuthorizationServerBuilder::with_metadata` (`jwks_uri` and `token_endpoint` in a file)",
             seen.join("; ")
         )))
     }

@@ -35,7 +35,12 @@ impl<T> ByMethod<T> {
             }
         };
         if is_twice {
-            let problem = format!("{:?} is listed twice; remove one entry", entry.text);
+            let hint = if entry.path.contains('{') {
+                " (parameters match under any name)"
+            } else {
+                ""
+            };
+            let problem = format!("{:?} is listed twice{hint}; remove one entry", entry.text);
             return Err(ConfigError::new("path", problem));
         }
         Ok(())
@@ -47,6 +52,20 @@ impl<T> ByMethod<T> {
         let of_get = || self.own(&Method::GET).filter(|_| method == Method::HEAD);
         let own = self.own(method).or_else(of_get);
         own.or(self.any.as_ref())
+    }
+
+    /// The methods with a value of their own.
+    pub(crate) fn methods(&self) -> impl Iterator<Item = &Method> {
+        self.methods.iter().map(|(method, _)| method)
+    }
+
+    /// The values, each with its method, or `None` for all other methods.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Option<&Method>, &T)> {
+        let own = self
+            .methods
+            .iter()
+            .map(|(method, value)| (Some(method), value));
+        own.chain(self.any.iter().map(|value| (None, value)))
     }
 
     fn own(&self, method: &Method) -> Option<&T> {

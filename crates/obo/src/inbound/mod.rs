@@ -6,9 +6,11 @@
 )]
 
 pub mod bearer;
+pub(crate) mod bound_tokens;
 mod by_method;
 pub mod expiry;
 pub(crate) mod introspection;
+pub mod logout;
 pub(crate) mod protected_resource;
 mod public_paths;
 mod refuse;

@@ -1,5 +1,7 @@
 mod acceptance;
 mod builder;
+mod checks;
+mod event_tokens;
 mod verdict;
 
 use std::fmt;
@@ -8,11 +10,13 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 pub use builder::ResourceServerBuilder;
+pub(crate) use event_tokens::Unverified;
 pub(crate) use verdict::{Verdict, Wait, Waited};
 
 use crate::clock::Clock;
 use crate::idp::jwks::Jwks;
 use crate::idp::jwks::KeyStatus;
+use crate::inbound::bound_tokens::BoundCheck;
 use crate::inbound::introspection::{Introspection, Introspector, Jwts, Shared};
 use crate::inbound::trust::Parts;
 use crate::refusal::rejection::Rejection;
@@ -39,6 +43,10 @@ pub struct ResourceServer(Arc<Inner>);
 struct Inner {
     trusted: Vec<Trusted>,
     shared: Shared,
+    /// For tokens that are bound to a key or certificate, if they are accepted.
+    bound: Option<BoundCheck>,
+    /// Whether an issuer's tokens must be bound.
+    demands_bound: bool,
 }
 
 struct Trusted {
@@ -47,6 +55,7 @@ struct Trusted {
     policy: Policy,
     jwks: Jwks,
     is_eager: bool,
+    requires_bound: bool,
     introspector: Option<Introspector>,
 }
 
@@ -88,14 +97,22 @@ impl Inner {
             let (policy, jwks) = (policy.clone(), jwks.clone());
             Introspector::new(settings, policy, server, jwks, self.shared.clone(), place)
         });
+        self.demands_bound |= parts.requires_bound;
         self.trusted.push(Trusted {
             place,
             policy,
             jwks,
             is_eager: parts.is_eager,
+            requires_bound: parts.requires_bound,
             introspector,
         });
         Ok(())
+    }
+
+    /// Whether the tokens of the caller's issuer must be bound.
+    fn requires_bound(&self, caller: &Caller) -> bool {
+        let trusted = self.find(caller.issuer().as_str());
+        trusted.is_some_and(|trusted| trusted.requires_bound)
     }
 
     fn find(&self, issuer: &str) -> Option<&Trusted> {
@@ -148,15 +165,16 @@ impl ResourceServer {
     ///
     /// # Errors
     ///
-    /// The same [`Rejection`] as that of the layer.
+    /// The same [`Rejection`] as that of the layer. A token that is bound to a key or certificate is
+    /// refused, because nothing proves the binding here.
     pub async fn validate(&self, token: &str) -> Result<Caller, Rejection> {
         let found = BearerCredentials::of_token(token);
-        let mut verdict = self.verdict(found, None);
+        let mut verdict = self.verdict(found, None, None);
         loop {
             verdict = match verdict {
                 Verdict::Admitted(caller) => return Ok(caller),
                 Verdict::Refused(rejection) => return Err(rejection),
-                Verdict::Wait(wait) => self.verdict(found, Some(wait.await)),
+                Verdict::Wait(wait) => self.verdict(found, None, Some(wait.await)),
             }
         }
     }
@@ -255,8 +273,18 @@ impl ResourceServer {
         self.0.trusted.iter().filter(|trusted| trusted.needs_keys())
     }
 
+    /// For bound tokens, if they are accepted.
+    pub(crate) fn bound(&self) -> Option<&BoundCheck> {
+        self.0.bound.as_ref()
+    }
+
     pub(crate) fn wall_clock(&self) -> &Clock {
         &self.0.shared.clock
+    }
+
+    /// The policy of each issuer whose tokens this service accepts.
+    pub fn policies(&self) -> impl Iterator<Item = &Policy> {
+        self.0.trusted.iter().map(|trusted| &trusted.policy)
     }
 
     /// The issuers whose tokens this service accepts.

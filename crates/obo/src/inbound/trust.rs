@@ -40,6 +40,7 @@ pub(crate) struct Parts {
     pub(crate) key_refresh: KeyRefresh,
     pub(crate) introspection: Option<Introspection>,
     pub(crate) is_eager: bool,
+    pub(crate) requires_bound: bool,
 }
 
 impl Trust {
@@ -56,6 +57,7 @@ impl Trust {
             key_refresh: KeyRefresh::new(),
             introspection: None,
             is_eager: false,
+            requires_bound: false,
         }))
     }
 
@@ -127,6 +129,18 @@ impl Trust {
     pub fn eager(self) -> Self {
         self.and_then(|parts| {
             parts.is_eager = true;
+            Ok(())
+        })
+    }
+
+    /// Refuses tokens of this issuer that are not bound to a key or certificate.
+    ///
+    /// The resource server must [accept bound
+    /// tokens](crate::resource_server::ResourceServerBuilder::bound_tokens), or all tokens of the
+    /// issuer are refused.
+    pub fn require_bound(self) -> Self {
+        self.and_then(|parts| {
+            parts.requires_bound = true;
             Ok(())
         })
     }

@@ -1,26 +1,21 @@
 #[cfg(feature = "tracing")]
-use std::sync::LazyLock;
-
-#[cfg(feature = "tracing")]
 use http::{Method, Uri};
 use http::{Request, Response};
 use obo_core::Caller;
 #[cfg(feature = "tracing")]
-use obo_core::{CurrentActor, PseudonymKey};
+use obo_core::CurrentActor;
 
 #[cfg(feature = "tracing")]
-use crate::random;
+use super::names::{AUDIT, binding, caller_digest, caller_jti, subject};
 use crate::refusal::rejection::Rejection;
-
-/// The target of the audit trail's events.
 #[cfg(feature = "tracing")]
-const AUDIT: &str = "obo::audit";
+use crate::trace::Trace;
 
 /// Marks a response whose refusal is recorded, so that no outer layer records it again.
 #[derive(Clone, Copy)]
 struct Recorded;
 
-/// Emits an event of the audit trail, with its own fields and those of the request and the caller.
+/// Emits the record of a request, with its own fields and those of the request and the caller.
 #[cfg(feature = "tracing")]
 macro_rules! audit {
     ($level:ident, $method:expr, $uri:expr, $caller:expr, $message:literal, $($own:tt)*) => {{
@@ -29,17 +24,21 @@ macro_rules! audit {
         tracing::event!(
             target: AUDIT,
             tracing::Level::$level,
+            record = "request",
             $($own)*,
             method = $method.as_str(),
             path = $uri.path(),
             issuer = caller.map(|caller| caller.issuer().as_str()),
-            subject = caller.and_then(pseudonym),
+            subject = caller.and_then(|it| subject(it.audit_subjects(), it)),
             actor = actor.map(CurrentActor::subject),
             actor_issuer = actor.map(|actor| actor.id().issuer()),
             prior_actors = caller.and_then(prior_actors),
             client_id = caller.and_then(Caller::client_id),
             audience = caller.map(|caller| Vec::from_iter(caller.audience()).join(" ")),
-            jti = caller.and_then(Caller::token_id),
+            jti = caller.and_then(caller_jti),
+            token_digest = caller.and_then(|it| caller_digest(it.audit_subjects(), it)),
+            binding = caller.and_then(|caller| binding(caller.binding())),
+            trace_id = Trace::current().map(|trace| trace.trace_id()),
             $message
         )
     }};
@@ -167,14 +166,6 @@ pub(crate) fn stream_ended(rejection: &Rejection) {
 /// A lookup in the cache of verified tokens.
 pub(crate) fn token_cache(hit: bool) {
     count!("obo_token_cache_total", "result" => if hit { "hit" } else { "miss" });
-}
-
-/// The pseudonym of the subject; `None` if there is no randomness, rather than the name.
-#[cfg(feature = "tracing")]
-fn pseudonym(caller: &Caller) -> Option<String> {
-    static KEY: LazyLock<Option<PseudonymKey>> =
-        LazyLock::new(|| random::bytes().map(PseudonymKey::new));
-    KEY.as_ref().map(|key| key.of(caller))
 }
 
 #[cfg(feature = "tracing")]

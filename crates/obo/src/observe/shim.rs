@@ -67,6 +67,13 @@ impl Span {
         work
     }
 
+    /// Does something within the span, without waiting.
+    pub(crate) fn enter<R>(&self, work: impl FnOnce() -> R) -> R {
+        #[cfg(feature = "tracing")]
+        let _entered = self.inner.enter();
+        work()
+    }
+
     pub(super) fn failed(&self, kind: &str) {
         #[cfg(feature = "tracing")]
         self.inner.record("error.type", kind);

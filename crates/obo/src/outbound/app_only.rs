@@ -23,11 +23,11 @@
 use std::sync::Arc;
 
 use http::{Extensions, Uri};
-use obo_core::{ConfigError, Grant, Target};
+use obo_core::{Caller, ConfigError, Grant, Target};
 
 use super::destination::{Destination, Destinations, Route};
 use super::error::ExchangeError;
-use super::exchange::{Exchanged, TokenExchange, Wanted, named};
+use super::exchange::{Exchanged, TokenExchange, Wanted};
 use super::service::{Outbound, OutboundLayer, Source};
 
 /// A client whose requests carry tokens of this service itself; made by an [`AppOnlyLayer`].
@@ -74,10 +74,21 @@ pub struct ForItself;
 impl Source for ForItself {
     const NAME: &'static str = "AppOnly";
 
-    fn wanted(&self, route: &Route, _: &Extensions, uri: &Uri) -> Result<Wanted, ExchangeError> {
+    fn caller<'c>(&'c self, _: &'c Extensions) -> Option<&'c Caller> {
+        None
+    }
+
+    fn wanted(
+        &self,
+        exchange: &TokenExchange,
+        route: &Route,
+        _: &Extensions,
+        uri: &Uri,
+    ) -> Result<Wanted, ExchangeError> {
         let found = route.find(uri).ok_or_else(|| route.unknown(uri))?;
+        let key = exchange.proof_key(&found)?;
         Ok(Wanted {
-            grant: Grant::client_credentials(Some(found.target)),
+            grant: Grant::client_credentials(Some(found.target)).with_proof_key(key),
             dialect: found.dialect,
         })
     }
@@ -125,7 +136,7 @@ impl TokenExchange {
     where
         T: TryInto<Target, Error: Into<ConfigError>>,
     {
-        let target = Arc::new(named(target)?);
+        let target = Arc::new(self.named(target, None)?);
         self.request(Grant::client_credentials(Some(target))).await
     }
 }

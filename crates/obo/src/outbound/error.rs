@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use obo_core::challenge::{BearerError, Challenge};
-use obo_core::{ErrorClass, Grant, RefusedToken, Target, TokenEndpointError};
+use obo_core::{Audience, ErrorClass, Grant, RefusedToken, Resource, Target, TokenEndpointError};
 
 use crate::box_error::BoxError;
 use crate::observe;
@@ -18,14 +18,27 @@ use crate::refusal::response::RefusalResponse;
 ///
 /// `Display` is for logs: it names the target and what the authorization server said. Send the
 /// caller only [`response`](Self::response).
+///
+/// ```
+/// use http::StatusCode;
+/// use obo::error::ExchangeErrorKind;
+/// use obo::{Caller, TokenExchange};
+///
+/// async fn status(exchange: &TokenExchange, caller: &Caller) -> StatusCode {
+///     match exchange.token(caller, "service-b").await {
+///         Ok(_) => StatusCode::OK,
+///         Err(error) if error.kind() == ExchangeErrorKind::TargetDenied => StatusCode::NOT_FOUND,
+///         Err(error) => error.response().status(),
+///     }
+/// }
+/// ```
 #[derive(Clone)]
 pub struct ExchangeError(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     kind: ExchangeErrorKind,
-    /// The audience or resource that the token is for, printable.
-    target: Option<String>,
+    target: Option<Named>,
     /// What happened, if the source does not say it, or not all of it.
     problem: Cow<'static, str>,
     source: Option<TokenEndpointError>,
@@ -33,6 +46,33 @@ struct Inner {
     challenge: Option<Challenge>,
     /// Whether it is about a token of this service itself.
     is_own: bool,
+}
+
+/// The names of a target.
+#[derive(Clone, Debug)]
+struct Named {
+    /// The audiences and resources, quoted.
+    shown: String,
+    /// The same, as a token has them.
+    plain: String,
+    /// The name in metrics.
+    label: String,
+}
+
+impl Named {
+    fn of(target: &Target) -> Self {
+        let audiences = target.audiences().iter().map(Audience::as_str);
+        let resources = target.resources().iter().map(Resource::as_str);
+        Self {
+            shown: target.to_string(),
+            plain: audiences.chain(resources).collect::<Vec<_>>().join(" "),
+            label: target.description(),
+        }
+    }
+
+    fn size(&self) -> usize {
+        self.shown.len() + self.plain.len() + self.label.len()
+    }
 }
 
 /// What kind of failure an [`ExchangeError`] is, and so who can fix it.
@@ -55,7 +95,8 @@ pub enum ExchangeErrorKind {
     Throttled,
     /// The authorization server cannot be reached, or has a fault that may pass.
     Transient,
-    /// The authorization server's response is not usable.
+    /// The authorization server's response is not usable, or the called service demands a nonce that
+    /// it does not send or accept.
     ResponseUnusable,
     /// This service has too many exchanges under way.
     Overloaded,
@@ -168,7 +209,7 @@ impl ExchangeError {
         };
         size_of::<Inner>()
             + size_of::<TokenEndpointError>()
-            + self.0.target.as_ref().map_or(0, String::len)
+            + self.0.target.as_ref().map_or(0, Named::size)
             + self.0.problem.len()
             + self.0.source.as_ref().map_or(0, of_source)
     }
@@ -228,10 +269,12 @@ impl ExchangeError {
 
     /// What is recorded of it.
     pub(crate) fn failure(&self) -> observe::Failure<'_> {
+        let target = self.0.target.as_ref();
         observe::Failure {
             code: self.code(),
-            target: self.0.target.as_deref(),
-            reason: self,
+            target: target.map(|target| &*target.plain),
+            label: target.map(|target| &*target.label),
+            error: self,
             is_of_the_caller: self.response().status().is_client_error(),
         }
     }
@@ -285,7 +328,7 @@ impl Inner {
     fn new(kind: ExchangeErrorKind, target: Option<&Target>, problem: Cow<'static, str>) -> Self {
         Self {
             kind,
-            target: target.map(ToString::to_string),
+            target: target.map(Named::of),
             problem,
             source: None,
             challenge: None,
@@ -298,7 +341,7 @@ impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("no usable token")?;
         if let Some(target) = &self.0.target {
-            write!(f, " for audience {target}")?;
+            write!(f, " for audience {}", target.shown)?;
         }
         match &self.0.source {
             Some(source) if self.0.problem.is_empty() => write!(f, ": {source}"),

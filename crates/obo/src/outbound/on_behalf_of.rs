@@ -8,8 +8,9 @@
 //! 2. The destination: the one that this client is for, or the one that the request's scheme, host,
 //!    port and path name exactly. Without one, the call is not made and nothing is sent.
 //! 3. A token for the destination's target, cached or exchanged. Without one, the call is not made.
-//! 4. `Authorization` is set to that token, marked as sensitive, and replaces any other value. A
-//!    `Host` header is set to the destination's authority. Then the inner service, which is ready,
+//! 4. `Authorization` is set to that token, marked as sensitive, and replaces any other value. The
+//!    caller's own `DPoP` header is removed; a token that is bound to the key of this service is sent
+//!    with a proof for this request. A `Host` header is set to the destination's authority. Then the inner service, which is ready,
 //!    is called. While the request waits for a token it does not hold that service: a clone is
 //!    polled ready afterwards. The response's extensions hold the
 //!    [`TokenSource`](crate::exchange::TokenSource).
@@ -19,6 +20,13 @@
 //!    caller. A second rejection is passed on as it is, like all other responses. A gRPC response
 //!    may carry its status at its end: the token is evicted then, and the request is not replayed.
 //!    Its [body](ResponseBody) is watched while it is read.
+//! 6. If the service demands a nonce in the proof, a request that can be replayed is sent once more
+//!    with the nonce and the same token. Otherwise the response is passed on, and the next request
+//!    has the nonce. A gRPC response with the demand in its headers, which is one without messages,
+//!    is such a response too. If the demand is in the trailers, the service has begun to respond:
+//!    the request is not replayed, the token stays cached, and the next request has the nonce. In
+//!    the last frame of a gRPC-Web body a nonce is not found, and the token is evicted. The
+//!    `DPoP-Nonce` header of a response, or the one in its trailers, is removed.
 //!
 //! The caller's own token is never sent.
 //!
@@ -65,7 +73,6 @@ use super::destination::{Destination, Destinations, Route};
 use super::error::{ExchangeError, ExchangeErrorKind};
 use super::exchange::{Exchanged, TokenExchange, Wanted};
 use super::service::Source;
-use crate::observe;
 
 /// A client whose requests carry tokens on behalf of a user; made by an [`OnBehalfOfLayer`].
 ///
@@ -124,7 +131,8 @@ pub struct ForCaller {
 }
 
 impl<S, R> OnBehalfOf<S, R> {
-    /// This client for calls on behalf of `caller`, whatever the request's extensions name.
+    /// Returns this client for calls on behalf of `caller`, whichever caller the extensions of a
+    /// request have.
     pub fn on_behalf_of<C>(&self, caller: &Caller<C>) -> Self
     where
         S: Clone,
@@ -135,8 +143,8 @@ impl<S, R> OnBehalfOf<S, R> {
         client
     }
 
-    /// This client with tokens that are issued now and not taken from the cache. Concurrent calls
-    /// share one.
+    /// Returns this client with tokens that are issued now and not taken from the cache. Concurrent
+    /// calls share one exchange.
     pub fn fresh(mut self) -> Self {
         self.layer.source.is_fresh = true;
         self
@@ -147,7 +155,9 @@ impl<R> OnBehalfOfLayer<R> {
     /// Returns the token for a request of `caller` to `uri`, for a client that is not a tower
     /// service.
     ///
-    /// The destination is checked as for a request. Send the token to that URI and to no other.
+    /// The destination is checked as for a request. Send the token to that URI and to no other. If
+    /// the destination's tokens are bound, each request needs a
+    /// [`proof`](crate::TokenExchange::proof).
     ///
     /// # Errors
     ///
@@ -157,18 +167,19 @@ impl<R> OnBehalfOfLayer<R> {
         caller: &Caller<C>,
         uri: &Uri,
     ) -> Result<Exchanged, ExchangeError> {
+        let caller = caller.untyped();
         let wanted = self
             .source
-            .for_subject(Some(&caller.untyped()), &self.route, uri);
-        self.exchange
-            .request(wanted.inspect_err(|error| observe::call_not_made(&error.failure()))?)
-            .await
+            .for_subject(&self.exchange, Some(&caller), &self.route, uri);
+        let wanted = wanted.inspect_err(|error| self.exchange.not_made(error, Some(&caller)))?;
+        self.exchange.request(wanted).await
     }
 }
 
 impl ForCaller {
     fn for_subject(
         &self,
+        exchange: &TokenExchange,
         subject: Option<&Caller>,
         route: &Route,
         uri: &Uri,
@@ -183,7 +194,8 @@ impl ForCaller {
             ));
         };
         let found = found.ok_or_else(|| route.unknown(uri))?;
-        let request = ExchangeRequest::new(subject, found.target);
+        let key = exchange.proof_key(&found)?;
+        let request = ExchangeRequest::new(subject, found.target).with_proof_key(key);
         let request = match self.is_fresh {
             true => request.fresh(),
             false => request,
@@ -198,14 +210,18 @@ impl ForCaller {
 impl Source for ForCaller {
     const NAME: &'static str = "OnBehalfOf";
 
+    fn caller<'c>(&'c self, extensions: &'c Extensions) -> Option<&'c Caller> {
+        self.subject.as_ref().or_else(|| extensions.get())
+    }
+
     fn wanted(
         &self,
+        exchange: &TokenExchange,
         route: &Route,
         extensions: &Extensions,
         uri: &Uri,
     ) -> Result<Wanted, ExchangeError> {
-        let subject = self.subject.as_ref().or_else(|| extensions.get::<Caller>());
-        self.for_subject(subject, route, uri)
+        self.for_subject(exchange, self.caller(extensions), route, uri)
     }
 }
 

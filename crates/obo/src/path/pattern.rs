@@ -123,8 +123,31 @@ impl PathPattern {
         self.0.split("/{").next().unwrap_or_default()
     }
 
+    /// Whether each path that `other` matches is matched by this pattern too.
+    pub fn covers(&self, other: &Self) -> bool {
+        let mut others = other.segments();
+        for own in self.segments() {
+            match (own, others.next()) {
+                (_, None) => return false,
+                (Segment::Rest, Some(other)) => return other != Segment::Fixed(""),
+                (_, Some(Segment::Rest)) => return false,
+                (Segment::Parameter, Some(other)) => {
+                    if other == Segment::Fixed("") {
+                        return false;
+                    }
+                }
+                (own @ Segment::Fixed(_), Some(other)) => {
+                    if own != other {
+                        return false;
+                    }
+                }
+            }
+        }
+        others.next().is_none()
+    }
+
     /// Whether it matches this path, which must be unambiguous. Compares byte by byte.
-    pub(super) fn matches(&self, path: &str) -> bool {
+    pub(crate) fn matches(&self, path: &str) -> bool {
         let mut path = path.split('/').skip(1);
         for own in self.segments() {
             match (own, path.next()) {
@@ -277,6 +300,26 @@ mod tests {
             assert!(error.contains(path), "{error}");
             assert!(error.contains("exact"), "{error}");
         }
+    }
+
+    #[test]
+    fn wider_pattern_covers_narrower_one() {
+        let pattern = |text| PathPattern::new(text).unwrap();
+        for (wide, narrow) in [
+            ("/{*rest}", "/a"),
+            ("/{*rest}", "/a/{id}"),
+            ("/a/{*rest}", "/a/{id}"),
+            ("/a/{*rest}", "/a/b/{*rest}"),
+            ("/a/{id}", "/a/b"),
+            ("/a/{id}/c", "/a/b/c"),
+        ] {
+            assert!(pattern(wide).covers(&pattern(narrow)), "{wide} {narrow}");
+            assert!(!pattern(narrow).covers(&pattern(wide)), "{narrow} {wide}");
+        }
+        for (one, other) in [("/{*rest}", "/"), ("/a/{*rest}", "/a"), ("/a/{id}", "/a/")] {
+            assert!(!pattern(one).covers(&pattern(other)), "{one} {other}");
+        }
+        assert!(pattern("/a/{b}").covers(&pattern("/a/{c}")));
     }
 
     #[test]

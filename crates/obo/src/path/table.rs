@@ -83,8 +83,18 @@ impl<T> PathTable<T> {
 
     /// Finds the entry for the path of a request, as it was sent, without the query.
     pub fn find(&self, path: &str) -> PathMatch<'_, T> {
-        if let Some((_, value)) = self.entry(path).filter(|(pattern, _)| pattern.is_exact()) {
-            return PathMatch::Listed(value);
+        match self.find_entry(path) {
+            PathMatch::Listed((_, value)) => PathMatch::Listed(value),
+            PathMatch::Near => PathMatch::Near,
+            PathMatch::Ambiguous => PathMatch::Ambiguous,
+            PathMatch::Unlisted => PathMatch::Unlisted,
+        }
+    }
+
+    /// As [`find`](Self::find), with the pattern.
+    pub(crate) fn find_entry(&self, path: &str) -> PathMatch<'_, (PathPattern, T)> {
+        if let Some(entry) = self.entry(path).filter(|(pattern, _)| pattern.is_exact()) {
+            return PathMatch::Listed(entry);
         }
         if !is_unambiguous(path) {
             return PathMatch::Ambiguous;
@@ -94,9 +104,14 @@ impl<T> PathTable<T> {
         };
         let mut nearest = nearest.iter().filter_map(|i| self.entries.get(*i));
         match nearest.find(|(pattern, _)| pattern.matches(path)) {
-            Some((_, value)) => PathMatch::Listed(value),
+            Some(entry) => PathMatch::Listed(entry),
             None => PathMatch::Near,
         }
+    }
+
+    /// The entries in the order in which they were given.
+    pub fn iter(&self) -> impl Iterator<Item = (&PathPattern, &T)> {
+        self.entries.iter().map(|(pattern, value)| (pattern, value))
     }
 
     /// Returns the value of the entry with this text, for a router that names the pattern of a

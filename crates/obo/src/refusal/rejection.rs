@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use obo_core::binding::dpop::ProofError;
 use obo_core::challenge::{BearerError, Challenge};
-use obo_core::{Scope, TokenError};
+use obo_core::{Algorithm, Scope, TokenError};
 
 use crate::refusal::response::RefusalResponse;
 
@@ -37,6 +38,19 @@ pub enum Rejection {
     /// gRPC 16.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The proof of the sender's key is refused: 401 `invalid_dpop_proof`, or `use_dpop_nonce` with a
+    /// nonce in the header `DPoP-Nonce` (RFC 9449 sections 7.1 and 9); gRPC 16.
+    #[error("{error}")]
+    Proof {
+        /// What is wrong with the proof.
+        error: ProofError,
+        /// The nonce for the next proof, if the service demands one.
+        nonce: Option<String>,
+    },
+    /// The shared store could not record the proof as used, so it may have been used before: 503,
+    /// gRPC 14.
+    #[error("the shared store could not record the proof, so it may have been used before")]
+    ProofNotRecorded,
     /// The token lacks scope: 403 `insufficient_scope` with the required scope, gRPC 7.
     #[error("the token lacks scope, required: {needed}")]
     InsufficientScope {
@@ -82,6 +96,12 @@ pub enum Rejection {
         /// When to try again.
         retry_after: Duration,
     },
+    /// Whether the token was revoked is unknown, and the [fleet](crate::fleet::Fleet) is
+    /// [strict](crate::fleet::FleetBuilder::strict): 503, gRPC 14.
+    #[error(
+        "nothing was heard of the shared store for longer than the fleet allows, so a logout may have been missed"
+    )]
+    RevocationUnknown,
     /// Too many introspection requests run at the same time: 503, gRPC 14.
     #[error("too many introspection requests are running")]
     IntrospectionOverloaded,
@@ -97,6 +117,8 @@ impl Rejection {
             Self::MissingCredentials | Self::OtherScheme(_) => "missing_credentials",
             Self::InvalidRequest(_) => "invalid_request",
             Self::Token(error) => error.code(),
+            Self::Proof { error, .. } => error.code(),
+            Self::ProofNotRecorded => "proof_not_recorded",
             Self::InsufficientScope { .. } => "insufficient_scope",
             Self::Actor(_) => "actor_refused",
             Self::Subject(_) => "subject_refused",
@@ -105,6 +127,7 @@ impl Rejection {
             Self::Misconfigured(_) => "misconfigured",
             Self::Unavailable { .. } => "keys_unavailable",
             Self::IntrospectionUnavailable { .. } => "introspection_unavailable",
+            Self::RevocationUnknown => "revocation_unknown",
             Self::IntrospectionOverloaded => "introspection_overloaded",
         }
     }
@@ -131,6 +154,7 @@ impl Rejection {
                 // The reason is for logs only.
                 error => unauthenticated(error.code(), "invalid token", Challenge::error(error)),
             },
+            Self::Proof { error, nonce } => proof(error, nonce.as_deref()),
             Self::InsufficientScope { needed } => {
                 denied("insufficient scope", insufficient.scope(needed))
             }
@@ -146,7 +170,9 @@ impl Rejection {
             }
             Self::Unavailable { retry_after, .. }
             | Self::IntrospectionUnavailable { retry_after, .. } => unavailable(*retry_after),
-            Self::IntrospectionOverloaded => unavailable(OVERLOADED),
+            Self::IntrospectionOverloaded | Self::RevocationUnknown | Self::ProofNotRecorded => {
+                unavailable(OVERLOADED)
+            }
         };
         response.with_rejection(self)
     }
@@ -158,6 +184,12 @@ pub(crate) fn unauthenticated(
     challenge: Challenge,
 ) -> RefusalResponse {
     RefusalResponse::new(reason, StatusCode::UNAUTHORIZED, message).with_challenge(challenge)
+}
+
+fn proof(error: &ProofError, nonce: Option<&str>) -> RefusalResponse {
+    let error = BearerError::from(error);
+    let challenge = Challenge::error(error).dpop(Algorithm::ALL);
+    unauthenticated(error.code(), "invalid proof", challenge).with_nonce(nonce)
 }
 
 pub(crate) fn step_up(

@@ -31,6 +31,8 @@ pub struct RefusalResponse {
     message: &'static str,
     challenge: Option<Challenge>,
     retry_after: Option<Duration>,
+    /// The nonce for the next proof.
+    nonce: Option<HeaderValue>,
 }
 
 impl RefusalResponse {
@@ -42,6 +44,7 @@ impl RefusalResponse {
             message,
             challenge: None,
             retry_after: None,
+            nonce: None,
         }
     }
 
@@ -57,6 +60,11 @@ impl RefusalResponse {
 
     pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
+        self
+    }
+
+    pub(crate) fn with_nonce(mut self, nonce: Option<&str>) -> Self {
+        self.nonce = nonce.and_then(|nonce| HeaderValue::try_from(nonce).ok());
         self
     }
 
@@ -189,6 +197,9 @@ impl RefusalResponse {
         }
         if let Some(seconds) = self.retry_after() {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(nonce) = &self.nonce {
+            headers.insert("dpop-nonce", nonce.clone());
         }
     }
 }

@@ -135,7 +135,11 @@ async fn cached_token_expires() {
     assert_eq!(reads(), 1);
     clock.advance(Duration::from_secs(1));
     let refused = server.validate(&token).await.unwrap_err();
-    assert_eq!(refused, TokenError::Expired.into());
+    let expired = TokenError::Expired {
+        ago: leeway,
+        leeway,
+    };
+    assert_eq!(refused, expired.into());
 }
 
 /// JW-27
@@ -155,7 +159,12 @@ async fn cached_token_reaches_max_age() {
     assert_eq!(reads(), 1);
     clock.set(end);
     let refused = server.validate(&token).await.unwrap_err();
-    assert_eq!(refused, TokenError::TooOld.into());
+    let too_old = TokenError::TooOld {
+        age: Duration::from_secs(180),
+        limit: Duration::from_secs(120),
+        leeway: Duration::from_secs(60),
+    };
+    assert_eq!(refused, too_old.into());
 }
 
 /// JW-22

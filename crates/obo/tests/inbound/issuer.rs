@@ -125,13 +125,19 @@ impl FakeIssuer {
 
     /// A token for `service-a`, signed with the latest key.
     pub(crate) fn token(&self) -> TokenBuilder {
+        let alice = self.mint.user("alice");
+        self.signed(alice.audience("service-a").scope("orders:read"))
+    }
+
+    /// A token of this issuer, signed with the latest key.
+    pub(crate) fn signed(&self, token: TokenBuilder) -> TokenBuilder {
         let (kid, key) = self.state().signing.clone().unwrap();
-        let alice = self.mint.user("alice").issuer(&self.issuer);
-        alice
-            .audience("service-a")
-            .scope("orders:read")
-            .sign_with(&key)
-            .kid(Some(&kid))
+        token.issuer(&self.issuer).sign_with(&key).kid(Some(&kid))
+    }
+
+    /// Builds tokens of other kinds, for [`signed`](Self::signed).
+    pub(crate) fn mint(&self) -> &obo_testkit::TestIdp {
+        &self.mint
     }
 
     /// This issuer, with discovery.

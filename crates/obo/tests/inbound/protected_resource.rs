@@ -7,10 +7,12 @@ use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_
 use http::header::{HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
+use obo::binding::BoundTokens;
 use obo::{
     BearerAuthLayer, ProtectedResource, Rejection, RequireLayer, Resource, ResourceServer, Rule,
     Scope,
 };
+use obo_testkit::{TestAlg, TestKey};
 use serde_json::{Value, json};
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
@@ -202,6 +204,29 @@ async fn refusal_after_wait_names_document() {
         (response.status().as_u16(), response.headers().len()),
         (200, 0)
     );
+}
+
+/// PR-04, DP-14, DP-15
+#[tokio::test]
+async fn dpop_challenge_names_document() {
+    const ALGS: &str = r#"algs="RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 EdDSA""#;
+    let idp = FakeIssuer::new().await;
+    let key = TestKey::generate(TestAlg::Es256);
+    let bound = format!("DPoP {}", idp.token().bound_to(&key).mint());
+    let (bearer, offered) = (format!("Bearer {NAMED}"), format!("DPoP {NAMED}, {ALGS}"));
+    let dpop = BoundTokens::new().dpop("https://api.example");
+    for (tokens, expected) in [
+        (dpop.clone(), vec![&*bearer, &*offered]),
+        (dpop.require_dpop(), vec![&*offered]),
+    ] {
+        let server = builder_a(idp.known()).bound_tokens(tokens).build().unwrap();
+        let guarded = Guarded::new(naming(server));
+        let response = guarded.send(Request::new(())).await;
+        assert_eq!(challenges(&response), expected);
+        let response = guarded.with(&bound).await;
+        let refused = format!(r#"DPoP {NAMED}, error="invalid_dpop_proof", {ALGS}"#);
+        assert_eq!(challenges(&response), [refused], "without a proof");
+    }
 }
 
 /// The challenges of a service with this response, inside this number of layers.

@@ -105,7 +105,15 @@ fn each_rejection_has_its_challenge() {
             400,
             Some(INVALID_REQUEST),
         ),
-        (TokenError::Expired.into(), 401, Some(INVALID_TOKEN)),
+        (
+            TokenError::Expired {
+                ago: Duration::from_secs(61),
+                leeway: Duration::from_secs(60),
+            }
+            .into(),
+            401,
+            Some(INVALID_TOKEN),
+        ),
         (TokenError::UnknownKey.into(), 401, Some(INVALID_TOKEN)),
         (
             Rejection::InsufficientScope { needed },

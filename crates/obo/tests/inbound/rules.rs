@@ -227,6 +227,20 @@ async fn each_method_has_its_own_rule() {
 }
 
 #[tokio::test]
+async fn missing_actor_leads_to_client() {
+    let (idp, guarded) = requiring(Rule::user()).await;
+    let reason = async |token: &str| {
+        let caller = guarded.caller(token).await;
+        Rule::any_actor().check(&caller).unwrap_err().to_string()
+    };
+    let with_client = reason(&idp.token().mint()).await;
+    assert!(
+        with_client.contains("`Profile::allow_client_as_actor`"),
+        "{with_client}"
+    );
+}
+
+#[tokio::test]
 async fn handler_and_layer_check_alike() {
     let (idp, guarded) = requiring(Rule::user()).await;
     let caller = guarded.caller(&idp.token().mint()).await;

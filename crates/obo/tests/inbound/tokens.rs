@@ -222,6 +222,38 @@ async fn id_token_is_rejected() {
     }
 }
 
+/// AT-13
+#[tokio::test]
+async fn unmarked_id_token_needs_client_rule() {
+    let idp = TestIdp::start().await;
+    let trusting = |profile| service_a(Trust::new(idp.issuer()).profile(profile));
+    let standard = trusting(Profile::RFC9068);
+    let lenient = trusting(Profile::LENIENT);
+    // The profile of the guide for migrations.
+    let migrated = trusting(Profile::LENIENT.require_client());
+
+    let marked = idp.id_token("alice", "service-a").scope("orders:read");
+    let unmarked = marked.clone().without("nonce").mint();
+    let marked = marked.mint();
+    let access = alice(&idp).typ(Some("JWT")).mint();
+    let code = async |server: &ResourceServer, token: &str| match server.validate(token).await {
+        Ok(_) => "accepted",
+        Err(rejection) => rejection.code(),
+    };
+    for (server, expected) in [
+        (standard, ["wrong_type", "wrong_type", "wrong_type"]),
+        (lenient, ["not_an_access_token", "accepted", "accepted"]),
+        (migrated, ["missing_claim", "missing_claim", "accepted"]),
+    ] {
+        let codes = [
+            code(&server, &marked).await,
+            code(&server, &unmarked).await,
+            code(&server, &access).await,
+        ];
+        assert_eq!(codes, expected);
+    }
+}
+
 /// TX-24, TX-32
 #[tokio::test]
 async fn only_outermost_actor_counts() {

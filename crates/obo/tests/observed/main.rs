@@ -10,9 +10,14 @@
 mod audit;
 mod counted;
 mod credentials;
+mod described;
 mod introspected;
+mod logouts;
 mod not_made;
 mod outbound;
+mod refused;
 mod running;
 mod spans;
 mod stub;
+mod tokens;
+mod traced;

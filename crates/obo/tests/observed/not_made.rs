@@ -1,13 +1,15 @@
-//! Calls that are not made, for reasons that no exchange reports.
+//! Records of calls that are not made: each once, in the span of the call.
 
 use std::convert::Infallible;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use http::{Request, Response};
 use obo::on_behalf_of::OnBehalfOfLayer;
 use obo::time::{Clock, TestClock};
 use obo::{Destination, Destinations, TokenExchange};
 use tower::{Layer as _, ServiceExt as _, service_fn};
+use tracing::Instrument as _;
 use tracing::dispatcher::DefaultGuard;
 
 use crate::outbound::{Metrics, counted};
@@ -45,8 +47,9 @@ fn only_line(log: &Log) -> String {
     lines[0].clone()
 }
 
-fn code_total(metrics: &Metrics, code: &str) -> i64 {
-    metrics.total("obo_calls_not_made_total", &format!("code={code}"))
+fn code_total(metrics: &Metrics, code: &str, target: &str) -> i64 {
+    let labels = format!("code={code} target={target}");
+    metrics.total("obo_calls_not_made_total", &labels)
 }
 
 #[test]
@@ -64,13 +67,17 @@ fn unknown_destination_is_logged_once() {
             &line,
             &[
                 "WARN",
+                "obo::audit",
+                r#"record="call""#,
+                "subject=",
+                "caller_jti=",
                 r#"code="unknown_destination""#,
                 requested,
                 configured,
             ],
         );
         assert!(!line.contains("s3cret"), "{line}");
-        assert_eq!(code_total(&metrics, "unknown_destination"), 1);
+        assert_eq!(code_total(&metrics, "unknown_destination", ""), 1);
     });
 }
 
@@ -90,7 +97,7 @@ fn unknown_app_target_is_logged_once() {
             &only_line(&log),
             &["WARN", "https://c.example", "nothing is configured"],
         );
-        assert_eq!(code_total(&metrics, "unknown_destination"), 1);
+        assert_eq!(code_total(&metrics, "unknown_destination", ""), 1);
     });
 }
 
@@ -110,10 +117,10 @@ fn missing_subject_is_a_warning() {
                 "WARN",
                 r#"code="no_subject""#,
                 "on_behalf_of",
-                r#"target_audience="#,
+                r#"target_audience="b""#,
             ],
         );
-        assert_eq!(code_total(&metrics, "no_subject"), 1);
+        assert_eq!(code_total(&metrics, "no_subject", "b"), 1);
     });
 }
 
@@ -140,28 +147,91 @@ fn rejected_callers_are_logged() {
             &log.lines(NOT_MADE)[1],
             &["INFO", r#"code="subject_invalid""#, "revoked"],
         );
-        assert_eq!(code_total(&metrics, "subject_invalid"), 2);
+        assert_eq!(code_total(&metrics, "subject_invalid", "b"), 2);
     });
 }
 
+/// OB-04
 #[test]
-fn cached_refusal_is_logged_each_time() {
+fn each_waiting_call_is_recorded() {
     counted(async |metrics| {
         let stub = Stub::start().await;
         let caller = stub.caller("alice").await;
         stub.respond(DENIED);
         let (log, _guard) = capture();
-        let exchange_for = || stub.exchange.token(&caller, audience("b"));
-        // Both calls wait for one exchange, which reports it.
-        let (one, other) = tokio::join!(exchange_for(), exchange_for());
+        let exchange_for = |name: &'static str| {
+            let span = tracing::info_span!("call_of", name);
+            let call = stub.exchange.token(&caller, audience("b"));
+            call.instrument(span)
+        };
+        // Both calls wait for one exchange.
+        let (one, other) = tokio::join!(exchange_for("one"), exchange_for("other"));
         one.unwrap_err();
         other.unwrap_err();
         assert_eq!(log.lines("token not exchanged").len(), 1);
-        assert_eq!(log.lines(NOT_MADE).len(), 0);
-        exchange_for().await.unwrap_err();
+        let records = log.lines(NOT_MADE);
+        assert_eq!(records.len(), 2, "{records:#?}");
+        for name in ["one", "other"] {
+            let span = format!("call_of{{name=\"{name}\"}}");
+            let mut own = records.iter().filter(|record| record.contains(&span));
+            let (Some(record), None) = (own.next(), own.next()) else {
+                panic!("{records:#?}");
+            };
+            has(record, &["INFO", "obo::audit", r#"code="target_denied""#]);
+            has(
+                record,
+                &["cause=", "invalid_target", r#"target_audience="b""#],
+            );
+            assert!(!record.contains("alice"), "{record}");
+        }
+        // A cached refusal is not a cached token.
+        exchange_for("three").await.unwrap_err();
         assert_eq!(log.lines("token not exchanged").len(), 1);
-        has(&only_line(&log), &["INFO", r#"code="target_denied""#]);
-        assert_eq!(code_total(&metrics, "target_denied"), 1);
+        has(
+            &log.lines(NOT_MADE)[2],
+            &["INFO", r#"code="target_denied""#],
+        );
+        assert_eq!(code_total(&metrics, "target_denied", "b"), 3);
+        let lookups = |result: &str| {
+            let labels = format!("result={result}");
+            metrics.total("obo_exchange_cache_total", &labels)
+        };
+        assert_eq!(
+            [lookups("hit"), lookups("miss"), lookups("refusal")],
+            [0, 2, 1]
+        );
+    });
+}
+
+#[test]
+fn dropped_call_is_not_recorded() {
+    counted(async |metrics| {
+        let stub = Stub::start().await;
+        let caller = stub.caller("alice").await;
+        stub.respond(DENIED);
+        let (log, _guard) = capture();
+        let mut call = Box::pin(stub.exchange.token(&caller, audience("b")));
+        assert!((&mut call).now_or_never().is_none());
+        drop(call);
+        let other = stub.exchange.token(&caller, audience("b"));
+        other.await.unwrap_err();
+        only_line(&log);
+        assert_eq!(code_total(&metrics, "target_denied", "b"), 1);
+    });
+}
+
+#[test]
+fn fault_of_the_setup_is_a_warning() {
+    counted(async |metrics| {
+        let stub = Stub::start().await;
+        let caller = stub.caller("alice").await;
+        stub.respond((401, r#"{"error":"invalid_client"}"#));
+        let (log, _guard) = capture();
+        let call = stub.exchange.token(&caller, audience("b"));
+        call.await.unwrap_err();
+        let code = r#"code="client_misconfigured""#;
+        has(&only_line(&log), &["WARN", "obo::audit", code, "cause="]);
+        assert_eq!(code_total(&metrics, "client_misconfigured", "b"), 1);
     });
 }
 
@@ -177,12 +247,12 @@ fn overload_is_logged_as_a_warning() {
         first.unwrap();
         second.unwrap_err();
         has(&only_line(&log), &["WARN", r#"code="overloaded""#]);
-        assert_eq!(code_total(&metrics, "overloaded"), 1);
+        assert_eq!(code_total(&metrics, "overloaded", "c"), 1);
     });
 }
 
 #[test]
-fn failed_actor_is_logged_once() {
+fn failed_actor_is_recorded_per_call() {
     counted(async |metrics| {
         let stub = Stub::start().await;
         let caller = stub.caller("alice").await;
@@ -193,7 +263,13 @@ fn failed_actor_is_logged_once() {
         for target in ["b", "c"] {
             exchange.token(&caller, audience(target)).await.unwrap_err();
         }
-        assert_eq!(log.lines(NOT_MADE).len(), 0, "the exchanges report it");
-        assert_eq!(code_total(&metrics, "target_denied"), 0);
+        // The own exchange of the actor's token is not a call.
+        let records = log.lines(NOT_MADE);
+        assert_eq!(records.len(), 2, "{records:#?}");
+        for (record, target) in records.iter().zip(["b", "c"]) {
+            has(record, &["for the actor", "WARN"]);
+            has(record, &[&format!("target_audience=\"{target}\"")]);
+            assert_eq!(code_total(&metrics, "client_misconfigured", target), 1);
+        }
     });
 }

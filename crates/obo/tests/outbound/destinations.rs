@@ -238,7 +238,11 @@ async fn unknown_destination_lists_known() {
             "http://stock.svc.b.example/",
             "configured: https://{service}.svc.b.example:443",
         ),
-        ("https://c.example/", "; nothing is configured at this host"),
+        (
+            "https://c.example/",
+            "; nothing is configured at this host, but at *.svc.b.example, b.example; if tokens may go there, add a \
+             `Destination` (`[[destinations]]` in a file)",
+        ),
         (
             "https://me:s3cret@b.example/",
             "https://b.example with path \"/\" is not a configured destination (user information is not allowed)",
@@ -282,4 +286,24 @@ fn colon_parameter_is_rejected() {
         assert!(error.to_string().contains("at or below"), "{error}");
     }
     Destination::new("https://b.example/v1/orders:all", audience("b")).unwrap();
+}
+
+#[tokio::test]
+async fn destinations_are_listed() {
+    let at = |uri: &str, name: &str| Destination::new(uri, audience(name)).unwrap();
+    let template = Destination::template("https://{service}.svc.example.com", "{service}").unwrap();
+    let destinations = [
+        at("https://c.example/path", "service-c"),
+        template,
+        at("https://b.example", "service-b"),
+    ];
+    let listed = Destinations::new(destinations).unwrap().list();
+    let listed = listed.iter().map(|it| (it.uri(), it.target().to_string()));
+    let expected = [
+        ("https://b.example:443", "\"service-b\""),
+        ("https://c.example:443/path", "\"service-c\""),
+        ("https://{service}.svc.example.com:443", "\"{service}\""),
+    ];
+    let expected = expected.map(|(uri, target)| (uri.to_owned(), target.to_owned()));
+    assert_eq!(Vec::from_iter(listed), expected);
 }

@@ -1,7 +1,7 @@
 //! The URL of the token endpoint: discovered, configured, or missing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -320,4 +320,53 @@ async fn working_unlisted_grant_is_used() {
     }
     let outcome = exchange.token(&bob, audience("service-c")).await;
     assert_eq!(outcome.unwrap_err().kind(), Kind::SubjectInvalid);
+}
+
+#[tokio::test(start_paused = true)]
+async fn probe_discovers_in_the_background() {
+    let issuer = obo::Issuer::new("https://idp.example").unwrap();
+    let document =
+        json!({ "issuer": issuer.as_str(), "token_endpoint": "https://idp.example/token" });
+    let requests = Arc::new(AtomicUsize::new(0));
+    let is_up = Arc::new(AtomicBool::new(false));
+    let (counted, up) = (Arc::clone(&requests), Arc::clone(&is_up));
+    let http = HttpService::new(service_fn(move |_: Request<Bytes>| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        let status = if up.load(Ordering::SeqCst) { 200 } else { 503 };
+        let response = reply(status, &document);
+        async move { Ok::<_, std::convert::Infallible>(response) }
+    }));
+    let server = AuthorizationServer::builder(issuer).with_http(http);
+    let exchange = TokenExchange::builder(server.build().unwrap(), client());
+    let exchange = exchange.build().unwrap();
+    let settle = || async {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    };
+    // A failure has a pause. Meanwhile the probe sends nothing.
+    for _ in 0..3 {
+        assert!(!exchange.is_ready());
+        settle().await;
+        assert_eq!(requests.load(Ordering::SeqCst), 1);
+    }
+    is_up.store(true, Ordering::SeqCst);
+    advance(Duration::from_secs(1)).await;
+    assert!(!exchange.is_ready());
+    settle().await;
+    assert!(exchange.is_ready());
+    assert_eq!(requests.load(Ordering::SeqCst), 2);
+    // Once ready it stays ready.
+    is_up.store(false, Ordering::SeqCst);
+    advance(Duration::from_secs(24 * 3600)).await;
+    assert!(exchange.is_ready());
+    assert_eq!(requests.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn given_metadata_is_ready_at_once() {
+    let setup = Setup::start().await;
+    let before = setup.idp.discovery_requests();
+    assert!(given(&setup, Some(&setup.idp.token_endpoint())).is_ready());
+    assert_eq!(setup.idp.discovery_requests(), before);
 }

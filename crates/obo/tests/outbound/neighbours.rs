@@ -11,7 +11,7 @@ use obo::error::ExchangeErrorKind as Kind;
 use obo::exchange::CacheBounds;
 use obo::exchange::TokenExchangeBuilder;
 use obo::exchange::TokenSource;
-use obo::{AuthorizationServer, TokenExchange};
+use obo::{AuthorizationServer, Issuer, TokenExchange};
 use serde_json::json;
 use tokio::time::{advance, sleep};
 use tower::service_fn;
@@ -248,6 +248,9 @@ async fn rejected_client_is_cached_briefly() {
             let error = exchange.token(user, target).await.unwrap_err();
             assert_eq!(error.kind(), Kind::ClientMisconfigured);
             assert_eq!(error.oauth_code(), Some("invalid_client"));
+            let text = error.to_string();
+            let named = format!("client \"service-a\" of {}: compare", setup.idp.issuer());
+            assert!(text.contains(&named), "{text}");
         }
         exchange.app_only_token(audience("own")).await.unwrap_err();
         // The subject that was rejected last does not count for others, so it may be rejected
@@ -344,6 +347,26 @@ async fn token_goes_to_no_other_issuer() {
         .build()
         .unwrap();
     allowed.token(&caller, audience("b")).await.unwrap();
+}
+
+#[tokio::test]
+async fn issuer_with_other_slash_is_named() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let with_slash = Issuer::new(format!("{}/", setup.idp.issuer())).unwrap();
+    let exchange = TokenExchange::builder(with_slash, client())
+        .build()
+        .unwrap();
+    let error = exchange.token(&caller, audience("b")).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::ClientMisconfigured);
+    let text = error.to_string();
+    assert!(
+        text.ends_with(
+            "they differ only in the slash at the end, so configure both as the server writes `iss`"
+        ),
+        "{text}"
+    );
+    assert_eq!(setup.idp.discovery_requests(), 1);
 }
 
 /// A pause in a response is respected, whatever else the response says. A pause of our own is not

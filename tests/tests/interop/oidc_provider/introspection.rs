@@ -3,10 +3,8 @@
 use obo::caller::PrincipalKind;
 use obo::{Client, ClientSecretBasic, Introspection, Profile, Scope};
 
-use super::{A, caller, peer, signed_in};
+use super::{A, OPAQUE, caller, peer, signed_in};
 use crate::peer::{Peer, audience, code, each_time, unavailable};
-
-const OPAQUE: &str = "https://opaque.example/";
 
 /// An opaque access token of a user who signed in to the web application.
 async fn opaque(peer: &Peer, user: &str) -> String {

@@ -276,3 +276,67 @@ proptest! {
         prop_assert_eq!(read[0].max_age(), max_age);
     }
 }
+
+fn dpop(line: &str) -> Vec<ReceivedChallenge> {
+    let mut headers = HeaderMap::new();
+    headers.append(WWW_AUTHENTICATE, HeaderValue::from_str(line).unwrap());
+    ReceivedChallenge::all_of(TokenScheme::Dpop, &headers)
+}
+
+/// DP-14, DP-15, DP-19
+#[test]
+fn dpop_challenges_are_read() {
+    // RFC 9449 sections 7.1 and 9.
+    for (line, error, algs) in [
+        (
+            r#"DPoP algs="ES256 PS256""#,
+            None,
+            &[Algorithm::Es256, Algorithm::Ps256][..],
+        ),
+        (
+            r#"Bearer, DPoP algs="ES256 PS256""#,
+            None,
+            &[Algorithm::Es256, Algorithm::Ps256],
+        ),
+        (
+            r#"DPoP error="invalid_token", error_description="Invalid DPoP key binding", algs="ES256""#,
+            Some(BearerError::InvalidToken),
+            &[Algorithm::Es256],
+        ),
+        (
+            r#"DPoP error="use_dpop_nonce", error_description="Resource server requires nonce in DPoP proof""#,
+            Some(BearerError::UseDpopNonce),
+            &[],
+        ),
+        (
+            r#"dpop ERROR=invalid_dpop_proof, algs="HS256 none ES256 ES256 x""#,
+            Some(BearerError::InvalidDpopProof),
+            &[Algorithm::Es256],
+        ),
+    ] {
+        let read = dpop(line);
+        assert_eq!(read.len(), 1, "{line}");
+        assert_eq!(read[0].scheme(), TokenScheme::Dpop);
+        assert_eq!(read[0].error(), error, "{line}");
+        assert_eq!(read[0].algorithms(), algs, "{line}");
+    }
+    for other in [
+        r#"Bearer error="use_dpop_nonce""#,
+        r#"DPoP error="use_dpop_nonce", error="x""#,
+        r#"DPoP error="use_dpop_nonce"#,
+        r#"DPoPx error="use_dpop_nonce""#,
+        r#"Basic realm="DPoP error=\"use_dpop_nonce\"""#,
+    ] {
+        assert!(dpop(other).is_empty(), "{other}");
+    }
+    let bearer = one(r#"Bearer error="use_dpop_nonce", algs="ES256""#);
+    assert_eq!((bearer.error(), bearer.algorithms()), (None, &[][..]));
+}
+
+/// DP-14
+#[test]
+fn own_dpop_challenge_reads_back() {
+    let own = Challenge::error(BearerError::UseDpopNonce).dpop([Algorithm::Es256]);
+    let read = dpop(own.to_header_value().to_str().unwrap());
+    assert_eq!(read[0].known, own);
+}

@@ -115,7 +115,7 @@ impl Rfc8693 {
         if by == TargetBy::Resource && !audiences.is_empty() {
             return Err(unsupported(
                 "audience",
-                "this server supports only `resource`; add the audience with Target::or_named",
+                "this server supports only `resource`; add the audience with `Target::or_named` (`or_named` of the destination in a file)",
             ));
         }
         if by == TargetBy::OneAudience && audiences.len() != 1 {

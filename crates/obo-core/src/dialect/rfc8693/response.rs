@@ -6,6 +6,7 @@ use http::{Response, StatusCode};
 use serde_json::Value;
 
 use super::Rfc8693;
+use crate::binding::Thumbprint;
 use crate::dialect::refusal::{refusal, refusal_in_success, without_tokens};
 use crate::grant::Grant;
 use crate::grant::issued_token::IssuedToken;
@@ -14,6 +15,7 @@ use crate::grant::target::Target;
 use crate::grant::token_endpoint::{ErrorClass, TokenEndpointError};
 use crate::secret::Secret;
 use crate::time::UnixTime;
+use crate::token::bearer::TokenScheme;
 use crate::token::scope::Scope;
 use crate::token::token_type::TokenType;
 use crate::validate::values;
@@ -74,7 +76,8 @@ impl Rfc8693 {
             let issued = text("issued_token_type", issued_type)?;
             self.check_issued_type(grant, request, issued)?;
         }
-        let issued = IssuedToken::bearer(token.expose()).ok_or_else(|| {
+        let scheme = scheme_of(grant);
+        let issued = IssuedToken::with_scheme(scheme, token.expose()).ok_or_else(|| {
             unusable(
                 "`access_token` is not a bearer token (RFC 6750 section 2.1) of at most 16 KiB",
             )
@@ -98,18 +101,29 @@ impl Rfc8693 {
             .with_scope(scope))
     }
 
-    /// Only a bearer token can be sent as one. `N_A` means that it is not one.
+    /// Only a bearer token can be sent as one. `N_A` means that it is not one. A token that must be
+    /// bound to a key has the type `DPoP` (RFC 9449 section 5).
     fn check_token_type(
         &self,
         grant: &Grant,
         token_type: Option<&str>,
     ) -> Result<(), TokenEndpointError> {
+        let expected = scheme_of(grant);
+        let is_bound = expected == TokenScheme::Dpop;
         match token_type {
+            None if is_bound => Err(unusable(
+                "the response has no `token_type`, so the token may not be bound to the key of the proof",
+            )),
             None if self.settings.allow_missing_token_type => Ok(()),
             None => Err(unusable(
                 "the response has no `token_type`; `Rfc8693::allow_missing_token_type` accepts it",
             )),
-            Some(bearer) if bearer.eq_ignore_ascii_case("bearer") => Ok(()),
+            Some(name) if name.eq_ignore_ascii_case(expected.name()) => Ok(()),
+            Some(other) if is_bound => Err(unusable(format!(
+                "`token_type` is {} and not `DPoP`, so the token is not bound to the key of the proof; \
+                 use a server and a registration that support DPoP, or do not bind tokens of this destination",
+                seen(grant, [other])
+            ))),
             Some(other) => Err(unusable(format!(
                 "`token_type` is {} and not `Bearer`, so the token cannot be sent as one",
                 seen(grant, [other])
@@ -201,7 +215,8 @@ impl Rfc8693 {
             false => Ok(()),
             true => Err(unusable(format!(
                 "`{name}` of the response says that the token is for {} and not for {target}; \
-                 `Target::or_named` accepts another name of the same service",
+                 `Target::or_named` (`or_named` of the destination in a file) accepts another name of the same \
+                 service",
                 seen(grant, names.iter().map(|name| &**name))
             ))),
         }
@@ -240,7 +255,8 @@ impl Rfc8693 {
         if target.is_some_and(|target| !names.iter().any(|name| target.is_named(name))) {
             return Err(unusable(format!(
                 "the issued token is not for the requested audience: `aud` is {}; \
-                 `Target::or_named` accepts another name of the same service",
+                 `Target::or_named` (`or_named` of the destination in a file) accepts another name of the same \
+                 service",
                 seen(grant, names.iter().map(|name| &**name))
             )));
         }
@@ -251,6 +267,16 @@ impl Rfc8693 {
         if grant.exchange().is_some_and(is_of_another) {
             return Err(unusable("the issued token is of another subject"));
         }
+        if let Some(key) = grant.proof_key() {
+            let jkt = claims.get("cnf").and_then(|cnf| json::member(cnf, "jkt"));
+            let jkt = jkt.and_then(json::text);
+            let jkt = jkt.and_then(|jkt| Thumbprint::parse(&jkt));
+            if jkt.as_ref() != Some(key.thumbprint()) {
+                return Err(unusable(
+                    "the issued token is not bound to the key of the proof: `jkt` in its `cnf` is missing or of another key",
+                ));
+            }
+        }
         let exp = claims.get("exp").and_then(|exp| exp.parse().ok());
         let expires_at = exp
             .filter(|exp| *exp < 1e15)
@@ -259,6 +285,13 @@ impl Rfc8693 {
             return Err(unusable("the issued token has expired already"));
         }
         Ok(expires_at)
+    }
+}
+
+fn scheme_of(grant: &Grant) -> TokenScheme {
+    match grant.proof_key() {
+        Some(_) => TokenScheme::Dpop,
+        None => TokenScheme::Bearer,
     }
 }
 

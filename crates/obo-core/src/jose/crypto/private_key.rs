@@ -140,6 +140,27 @@ impl PrivateKey {
         }
     }
 
+    /// The public half as a JWK, with its required members only.
+    pub(crate) fn public_jwk(&self) -> Option<String> {
+        let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let bytes = self.public_bytes();
+        Some(match family(self.algorithm) {
+            Family::Rsa(_) => {
+                let (n, e) = rsa_numbers(bytes)?;
+                format!(r#"{{"kty":"RSA","n":"{}","e":"{}"}}"#, text(n), text(e))
+            }
+            Family::Ec(_, crv) => {
+                let point = bytes.strip_prefix(&[4])?;
+                let (x, y) = point.split_at_checked(point.len() / 2)?;
+                let (x, y) = (text(x), text(y));
+                format!(r#"{{"kty":"EC","crv":"{crv}","x":"{x}","y":"{y}"}}"#)
+            }
+            Family::Ed25519 => {
+                format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{}"}}"#, text(bytes))
+            }
+        })
+    }
+
     pub(crate) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         let random = SystemRandom::new();
         match &self.pair {
@@ -155,6 +176,25 @@ impl PrivateKey {
             Pair::Ed25519(pair) => Some(pair.sign(message).as_ref().to_vec()),
         }
     }
+}
+
+/// The modulus and the exponent of an `RSAPublicKey` in DER (RFC 8017 appendix A.1.1).
+fn rsa_numbers(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (numbers, _) = der_value(0x30, der)?;
+    let (n, rest) = der_value(0x02, numbers)?;
+    let (e, _) = der_value(0x02, rest)?;
+    Some((integer::significant(n), integer::significant(e)))
+}
+
+/// The content of the value of this type at the start, and what follows it.
+fn der_value(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = match der.strip_prefix(&[tag])? {
+        [0x82, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
+        [0x81, length, rest @ ..] => (usize::from(*length), rest),
+        [length @ ..=0x7f, rest @ ..] => (usize::from(*length), rest),
+        _ => return None,
+    };
+    rest.split_at_checked(length)
 }
 
 fn rsa(pair: RsaKeyPair, encoding: &'static dyn RsaEncoding) -> Pair {

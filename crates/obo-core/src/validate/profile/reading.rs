@@ -19,25 +19,25 @@ impl Profile {
         if header.typ.is_some_and(|typ| self.types.contains(&typ)) {
             return Ok(());
         }
+        Err(TokenError::Type {
+            expected: self.type_names(),
+            seen: header.seen_typ(),
+        })
+    }
+
+    /// The accepted types, as text.
+    pub(crate) fn type_names(&self) -> &'static str {
         let names = [TokenTyp::AccessToken, TokenTyp::Jwt, TokenTyp::Absent]
             .map(|typ| self.types.contains(&typ));
-        let other = header.other_typ.as_deref().unwrap_or_default();
-        Err(TokenError::Type {
-            expected: match names {
-                [true, true, true] => "at+jwt, JWT or none",
-                [true, true, false] => "at+jwt or JWT",
-                [true, false, true] => "at+jwt or none",
-                [true, false, false] => "at+jwt",
-                [false, true, true] => "JWT or none",
-                [false, true, false] => "JWT",
-                [false, false, _] => "none",
-            },
-            seen: match header.typ {
-                Some(typ) => typ.name(),
-                None => other,
-            }
-            .to_owned(),
-        })
+        match names {
+            [true, true, true] => "at+jwt, JWT or none",
+            [true, true, false] => "at+jwt or JWT",
+            [true, false, true] => "at+jwt or none",
+            [true, false, false] => "at+jwt",
+            [false, true, true] => "JWT or none",
+            [false, true, false] => "JWT",
+            [false, false, _] => "none",
+        }
     }
 
     /// Rejects an actor that has only a client, unless the profile allows it.
@@ -119,6 +119,18 @@ impl Profile {
         client: Option<&str>,
         issuer: &Issuer,
     ) -> Result<(), TokenError> {
+        self.check_kind(claims, client, issuer)?;
+        let mut unmet = self.unmet(claims, client, issuer);
+        unmet.next().map_or(Ok(()), Err)
+    }
+
+    /// Checks that this is an access token.
+    pub(crate) fn check_kind(
+        &self,
+        claims: &Claims,
+        client: Option<&str>,
+        issuer: &Issuer,
+    ) -> Result<(), TokenError> {
         let id_token = claims.id_token.filter(|_| !self.danger_id_token_claims);
         if let Some(reason) = claims.other_kind.or(id_token) {
             return Err(TokenError::NotAnAccessToken(reason));
@@ -132,19 +144,27 @@ impl Profile {
                 "the issuer's profile says that such a token has another kind",
             ));
         }
-        if let Some(missing) = self.required.iter().find(|name| !claims.has(name)) {
-            return Err(TokenError::MissingClaim(missing));
-        }
-        for matcher in self.expected.iter() {
-            if !matcher.holds(claims, client, issuer) {
-                let claim = matcher.claim();
-                return Err(match claims.has(claim) {
-                    true => TokenError::UnexpectedClaim(claim),
-                    false => TokenError::MissingClaim(claim),
-                });
-            }
-        }
         Ok(())
+    }
+
+    /// The required claims that are missing or have another value.
+    pub(crate) fn unmet(
+        &self,
+        claims: &Claims,
+        client: Option<&str>,
+        issuer: &Issuer,
+    ) -> impl Iterator<Item = TokenError> {
+        let missing = self.required.iter().filter(|name| !claims.has(name));
+        let expected = self.expected.iter();
+        let unmatched = expected.filter(move |matcher| !matcher.holds(claims, client, issuer));
+        let missing = missing.map(|name| TokenError::MissingClaim(name));
+        missing.chain(unmatched.map(|matcher| {
+            let claim = matcher.claim();
+            match claims.has(claim) {
+                true => TokenError::UnexpectedClaim(claim),
+                false => TokenError::MissingClaim(claim),
+            }
+        }))
     }
 
     pub(crate) fn kind(

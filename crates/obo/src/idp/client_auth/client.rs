@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -20,7 +21,7 @@ use super::ClientAuth;
 ///
 /// Clones are one client: a credential that is [replaced](Self::replace_auth) is replaced for all
 /// of them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
     id: Arc<str>,
     auth: Arc<ArcSwap<Arc<dyn ClientAuth>>>,
@@ -73,5 +74,34 @@ impl Client {
     /// The credential of one attempt, from the choice of the endpoint on.
     pub(crate) fn auth(&self) -> Arc<dyn ClientAuth> {
         Arc::clone(&self.auth.load())
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("id", &self.id)
+            .field("auth", &self.auth())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::idp::client_auth::ClientSecretPost;
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let client = Client::new("service-a", ClientSecretPost::new("s3cret"));
+        let text = format!("{client:?}");
+        assert!(
+            text.starts_with("Client { id: \"service-a\", auth: ClientSecretPost"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("s3cret") && !text.contains("ArcSwap"),
+            "{text}"
+        );
     }
 }

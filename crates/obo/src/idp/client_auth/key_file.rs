@@ -76,6 +76,11 @@ impl KeyFile {
         Ok(())
     }
 
+    /// The key that was loaded last.
+    pub(super) fn loaded(&self) -> Option<Arc<Loaded>> {
+        self.loaded.load_full()
+    }
+
     /// The current key.
     pub(super) async fn current(self: &Arc<Self>) -> Result<Arc<Loaded>, TokenEndpointError> {
         let file = Arc::clone(self);

@@ -1,3 +1,5 @@
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -10,13 +12,14 @@ use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt as _};
 
 use crate::box_error::BoxError;
-use crate::observe;
+use crate::{observe, trace};
 
 /// The HTTP client for discovery, key sets, tokens and introspection: any tower service of
 /// `http::Request<Bytes>`.
 ///
-/// Timeouts, retries, proxies, mutual TLS and tracing are layers of that service. On top of them
-/// comes a total deadline and a limit on the size of a response. The service must not follow
+/// Timeouts, retries, proxies and mutual TLS are layers of that service. On top of them comes a
+/// total deadline and a limit on the size of a response. Requests carry the [trace
+/// context](crate::trace) of the request that caused them, if there is one. The service must not follow
 /// redirects: it would send the client's secret to the target of the redirect.
 ///
 /// ```
@@ -81,9 +84,11 @@ impl HttpService {
 
     async fn respond(
         &self,
-        request: Request<Bytes>,
+        mut request: Request<Bytes>,
         limits: Limits,
     ) -> Result<Response<Bytes>, HttpError> {
+        // Here the current span is that of the request.
+        trace::inject(request.headers_mut());
         let response = async {
             let response = self.0.clone().oneshot(request).await;
             let (parts, body) = response.map_err(HttpError::of)?.into_parts();
@@ -99,6 +104,21 @@ impl HttpService {
             let problem = format!("no response within {:?}", limits.deadline);
             Err(HttpError::NoResponse(problem))
         })
+    }
+}
+
+/// So that layers can go around [`HttpService::default_client`], for example to record requests.
+impl Service<Request<Bytes>> for HttpService {
+    type Response = Response<UnsyncBoxBody<Bytes, BoxError>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        self.0.call(request)
     }
 }
 

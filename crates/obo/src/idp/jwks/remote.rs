@@ -73,12 +73,27 @@ impl Jwks {
             return self.wait_unless_paused(now);
         };
         if !self.is_usable_now(set, now, wall) {
-            return self.wait();
+            return Self::wait(self.refresh_since(now));
         }
         match set.value.select(kid, algorithm) {
             Some(lookup) => lookup,
             None => self.unknown(kid, algorithm, now),
         }
+    }
+
+    /// The cached key for a token; `None` if no usable key set is cached. Never causes a fetch.
+    pub(crate) fn cached(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Option<Result<Arc<VerificationKey>, TokenError>> {
+        let set = self.0.set.usable(Instant::now(), self.1.now())?;
+        Some(match set.value.keys.select(kid, algorithm) {
+            Selection::Key(key) => Ok(Arc::clone(key)),
+            Selection::Misfit => Err(TokenError::Algorithm),
+            Selection::Ambiguous => Err(TokenError::AmbiguousKey),
+            Selection::Unknown => Err(TokenError::UnknownKey),
+        })
     }
 
     /// Fetches the keys unless they are cached.
@@ -87,7 +102,7 @@ impl Jwks {
         let lookup = match self.0.set.usable(now, wall) {
             None => self.wait_unless_paused(now),
             Some(set) if self.is_usable_now(&set, now, wall) => return Ok(()),
-            Some(_) => self.wait(),
+            Some(_) => Self::wait(self.refresh_since(now)),
         };
         let refreshed = match lookup {
             Lookup::Wait(refresh) => refresh.await.unwrap_or_else(|it| Err(it.into())),
@@ -106,7 +121,8 @@ impl Jwks {
         let (now, wall) = (Instant::now(), self.1.now());
         let set = self.0.set.load();
         let set = set.as_ref();
-        let last_error = self.0.set.last_error().map(|error| error.code);
+        let error = self.0.set.last_error();
+        let last_error = error.as_ref().map(|error| error.code);
         KeyStatus {
             issuer: self.0.server.issuer().clone(),
             is_usable: set.is_some_and(|set| set.is_usable(now, wall)),
@@ -115,6 +131,7 @@ impl Jwks {
             skipped: set.map_or(0, |set| set.value.keys.skipped()),
             age: set.map(|set| now.saturating_duration_since(set.at)),
             last_error,
+            problem: error.map(|error| error.problem),
         }
     }
 
@@ -182,7 +199,7 @@ impl Jwks {
             }
             let schedule = &mut calendar.schedule;
             if schedule.take_for(self.0.name("unknown", kid), now) {
-                return Err(self.wait());
+                return Err(Self::wait(self.refresh()));
             }
             Ok(match &calendar.last_error {
                 Some(error) => Err(RefreshError {
@@ -216,7 +233,7 @@ impl Jwks {
 
     fn wait_unless_paused(&self, now: Instant) -> Lookup {
         match self.0.set.pause(now) {
-            None => self.wait(),
+            None => Self::wait(self.refresh_since(now)),
             Some((pause, error)) => Lookup::Unavailable(RefreshError {
                 code: error.code,
                 problem: "the last fetch failed".to_owned(),
@@ -225,15 +242,19 @@ impl Jwks {
         }
     }
 
-    fn wait(&self) -> Lookup {
+    fn wait(refresh: Option<Refresh>) -> Lookup {
         let unstarted = || RefreshError::interrupted("the fetch could not be started");
-        self.refresh()
-            .map_or_else(|| Lookup::Unavailable(unstarted()), Lookup::Wait)
+        refresh.map_or_else(|| Lookup::Unavailable(unstarted()), Lookup::Wait)
     }
 
     /// Starts a fetch or joins the one under way.
     fn refresh(&self) -> Option<Refresh> {
         self.0.set.refresh(|| self.fetch()).ok()
+    }
+
+    /// As [`refresh`](Self::refresh), unless one has ended since the set was read at `now`.
+    fn refresh_since(&self, now: Instant) -> Option<Refresh> {
+        self.0.set.refresh_since(now, || self.fetch()).ok()
     }
 
     fn fetch(&self) -> impl Future<Output = Result<(), RefreshError>> + Send + use<> {

@@ -14,6 +14,7 @@ pub struct KeyStatus {
     pub(super) skipped: usize,
     pub(super) age: Option<Duration>,
     pub(super) last_error: Option<&'static str>,
+    pub(super) problem: Option<String>,
 }
 
 impl KeyStatus {
@@ -58,5 +59,10 @@ impl KeyStatus {
     /// `unusable_key_set`; `None` if it succeeded.
     pub fn last_error(&self) -> Option<&'static str> {
         self.last_error
+    }
+
+    /// Returns what went wrong in the last fetch, as text for people; `None` if it succeeded.
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
     }
 }

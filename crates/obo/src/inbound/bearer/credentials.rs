@@ -1,14 +1,15 @@
 use http::{HeaderMap, Uri, header};
-use obo_core::BearerCredentials;
+use obo_core::{BearerCredentials, TokenScheme};
 
 use crate::refusal::rejection::Rejection;
 
-/// Returns the bearer credentials of a request; `None` without credentials, and with those of
-/// another scheme.
+/// Returns the credentials of a request with their scheme; `None` without credentials, and with
+/// those of a scheme that is not accepted.
 pub(super) fn credentials<'r>(
     headers: &'r HeaderMap,
     uri: &Uri,
-) -> Result<Option<BearerCredentials<'r>>, Rejection> {
+    accepts_dpop: bool,
+) -> Result<Option<(TokenScheme, BearerCredentials<'r>)>, Rejection> {
     let mut lines = headers.get_all(header::AUTHORIZATION).iter();
     let Some(line) = lines.next() else {
         return Ok(None);
@@ -16,7 +17,9 @@ pub(super) fn credentials<'r>(
     if lines.next().is_some() {
         return Err(Rejection::InvalidRequest("several `Authorization` headers"));
     }
-    let Some(found) = BearerCredentials::of_authorization(line.as_bytes()) else {
+    let found = BearerCredentials::with_scheme(line.as_bytes());
+    let Some(found) = found.filter(|(scheme, _)| accepts_dpop || *scheme == TokenScheme::Bearer)
+    else {
         return Ok(None);
     };
     if uri.query().is_some_and(has_token) {

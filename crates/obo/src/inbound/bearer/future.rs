@@ -7,6 +7,7 @@ use tower_service::Service;
 
 use super::BearerAuthLayer;
 use super::resource_metadata::ResourceMetadata;
+use crate::inbound::bound_tokens::Schemes;
 use crate::inbound::refuse::refuse;
 use crate::inbound::resource_server::{Verdict, Wait};
 use crate::observe::Passed;
@@ -25,6 +26,8 @@ pin_project! {
         pub(super) state: State<S, B>,
         // Added to the challenges of the response.
         pub(super) metadata: Option<ResourceMetadata>,
+        // For the challenges of the response, if the service accepts proofs.
+        pub(super) schemes: Option<Schemes>,
     }
 }
 
@@ -92,8 +95,11 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (mut state, metadata) = (this.state, &*this.metadata);
+        let (mut state, metadata, schemes) = (this.state, &*this.metadata, *this.schemes);
         let named = |mut response: Response<R>| {
+            if let Some(schemes) = schemes {
+                schemes.adapt(response.headers_mut());
+            }
             if let Some(metadata) = metadata {
                 metadata.add_to(response.headers_mut());
             }

@@ -9,6 +9,10 @@ use crate::inbound::resource_server::ResourceServer;
 
 /// Admits requests with an access token that a [`ResourceServer`] accepts.
 ///
+/// Each admitted request has its [`Caller`](crate::Caller) in its extensions. All others are
+/// refused with a status and a challenge (RFC 6750 section 3), or as gRPC. The
+/// [module](crate::bearer) lists the steps.
+///
 /// ```
 /// use obo::{BearerAuthLayer, ResourceServer};
 /// use tower::ServiceBuilder;
@@ -83,8 +87,8 @@ impl BearerAuthLayer {
         self
     }
 
-    /// Adds the URL of this service's metadata to each `Bearer` challenge, as `resource_metadata`
-    /// (RFC 9728 section 5.1).
+    /// Adds the URL of this service's metadata to each `Bearer` and `DPoP` challenge, as
+    /// `resource_metadata` (RFC 9728 section 5.1).
     ///
     /// The layer adds it to the challenges of rules, extractors and handlers too, also to those in
     /// the headers of a gRPC status. A challenge that has the parameter stays as it is.

@@ -34,7 +34,8 @@
 //!
 //! A refusal is a response with an empty body. A gRPC request gets a gRPC status; this does not
 //! need tonic. If the layer knows the service's [`ProtectedResource`](crate::ProtectedResource),
-//! each `Bearer` challenge names its metadata, whether this layer, a rule or a handler raised it.
+//! each `Bearer` and `DPoP` challenge names its metadata, whether this layer, a rule or a handler
+//! raised it.
 //!
 //! A proxy that uses this service for forward authentication, and looks at the status alone, must
 //! not forward a POST with a gRPC content type: a gRPC refusal has the status 200.

@@ -5,7 +5,8 @@ use obo_core::challenge::with_resource_metadata;
 
 use crate::inbound::protected_resource::ProtectedResource;
 
-/// The URL of the metadata that each `Bearer` challenge of a response names (RFC 9728 section 5.1).
+/// The URL of the metadata that each `Bearer` or `DPoP` challenge of a response names (RFC 9728
+/// section 5.1).
 ///
 /// It is added to the finished response, because a handler's error and a tonic status do not know
 /// the layer.
@@ -68,6 +69,14 @@ mod tests {
                 r#"Bearer, DPoP resource_metadata="V""#,
                 r#"Bearer resource_metadata="U", DPoP resource_metadata="V""#,
             ),
+            (
+                r#"Bearer error="x", dpop algs="ES256""#,
+                r#"Bearer resource_metadata="U", error="x", dpop resource_metadata="U", algs="ES256""#,
+            ),
+            (
+                r#"DPoP error="x", algs="Bearer""#,
+                r#"DPoP resource_metadata="U", error="x", algs="Bearer""#,
+            ),
         ] {
             assert_eq!(within(line).as_deref(), Some(expected), "{line}");
             assert_eq!(within(expected), None, "{expected}");
@@ -78,7 +87,7 @@ mod tests {
             r#"Basic realm="Bearer""#,
             r#"Basic realm="x, Bearer""#,
             r#"BearerX a="b""#,
-            r#"DPoP error="x", algs="Bearer""#,
+            r#"DPoPX error="x", algs="DPoP""#,
             r#"Bearer resource_metadata="V""#,
             r#"Bearer error="x", Resource_Metadata = "V""#,
         ] {

@@ -7,6 +7,7 @@ use super::caller::mark_without_caller;
 use super::credentials::{absent, credentials};
 use super::future::{Pending, State};
 use super::{BearerAuthLayer, ResponseFuture};
+use crate::inbound::bound_tokens::{Presented, Schemes};
 use crate::inbound::resource_server::{Verdict, Waited};
 use crate::observe;
 
@@ -40,6 +41,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let schemes = self.layer.schemes(request.headers());
         let state = match self.layer.admit(&mut request, None) {
             Verdict::Admitted(()) => State::passed(request, &mut self.inner),
             Verdict::Refused(rejection) => State::refused(&rejection, &request),
@@ -57,15 +59,32 @@ where
         ResponseFuture {
             state,
             metadata: self.layer.metadata.clone(),
+            schemes,
         }
     }
 }
 
 impl BearerAuthLayer {
+    /// The schemes of the challenges, if the service accepts proofs.
+    fn schemes(&self, headers: &HeaderMap) -> Option<Schemes> {
+        let offered = self.server.bound()?.offered()?;
+        Some(Schemes::of(offered, headers))
+    }
+
     /// Validates the token of a request, again after each wait: for keys, then for introspection.
     pub(super) fn admit<B>(&self, request: &mut Request<B>, waited: Option<Waited>) -> Verdict<()> {
-        let verdict = match credentials(request.headers(), request.uri()) {
-            Ok(Some(found)) => self.server.verdict(found, waited),
+        let bound = self.server.bound();
+        if let Some(bound) = bound {
+            let extensions = std::mem::take(request.extensions_mut());
+            bound.clean(request.headers_mut(), &extensions);
+            *request.extensions_mut() = extensions;
+        }
+        let accepts_dpop = bound.is_some_and(|bound| bound.offered().is_some());
+        let verdict = match credentials(request.headers(), request.uri(), accepts_dpop) {
+            Ok(Some((scheme, found))) => {
+                let presented = Presented::of(scheme, request);
+                self.server.verdict(found, Some(presented), waited)
+            }
             Ok(None) if self.open.covers(request) => {
                 // The caller of an outer layer does not count here.
                 mark_without_caller(request.extensions_mut());

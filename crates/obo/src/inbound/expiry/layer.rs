@@ -5,13 +5,13 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::ExpiryBody;
-use super::countdown::End;
 use super::future::ResponseFuture;
 use crate::inbound::bearer;
 use crate::inbound::resource_server::ResourceServer;
 use crate::refusal::response::Protocol;
 
-/// Ends requests when their token expires. Place it inside a
+/// Ends requests when their token expires, or when a logout revokes it and the server has a
+/// [fleet](crate::fleet::Fleet). Place it inside a
 /// [`BearerAuthLayer`](crate::BearerAuthLayer).
 ///
 /// If that layer is missing or further inside, every request is refused with 500 (gRPC 13), as by a
@@ -93,7 +93,7 @@ where
         };
         let server = &self.layer.server;
         let end = caller.and_then(|caller| {
-            let end = End::new(server.accepts_until(caller), server.wall_clock())?;
+            let end = server.end_of(caller)?;
             Some((end, Protocol::of(request.method(), request.headers())))
         });
         ResponseFuture::new(self.inner.call(request), end)

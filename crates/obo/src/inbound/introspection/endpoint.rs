@@ -114,6 +114,8 @@ impl Endpoint {
     ) -> Result<Response<Bytes>, AskError> {
         let settings = &self.settings;
         let sender = Sender {
+            proof_key: None,
+            has_certificate: false,
             client: &settings.client,
             clock: &self.clock,
             accept: match settings.is_signed {

@@ -2,9 +2,10 @@ use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use obo_core::fleet::IntrospectionNames;
 use obo_core::{
-    BearerToken, Caller, ErrorClass, Policy, Secret, TokenDigest, TokenEndpointError, TokenError,
-    UnixTime,
+    BearerToken, Caller, ErrorClass, IntrospectionResponse, Policy, Secret, TokenDigest,
+    TokenEndpointError, TokenError, UnixTime,
 };
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
@@ -13,6 +14,7 @@ use super::endpoint::Endpoint;
 use super::forgotten::{Attempt, Forgotten, Outdated};
 use super::{Introspection, Jwts};
 use crate::clock::Clock;
+use crate::fleet::{Fleet, Standing};
 use crate::idp::flight::{Flight, Flights, Interrupted, Overloaded};
 use crate::idp::jwks::Jwks;
 use crate::idp::server::AuthorizationServer;
@@ -51,6 +53,8 @@ pub(crate) struct Shared {
     /// The cache of valid tokens, if there is one.
     pub(crate) verified: Option<Arc<VerifiedTokens>>,
     pub(crate) forgotten: Arc<Forgotten>,
+    /// What replicas share, if there is a fleet.
+    pub(crate) fleet: Option<Fleet>,
 }
 
 pub(crate) type Outcome = Result<Caller, Rejection>;
@@ -98,6 +102,18 @@ impl Introspector {
         }
     }
 
+    /// Introspects a text that is no token, which the issuer must call inactive.
+    pub(crate) async fn probe(&self, probe: BearerToken<'_>) -> Result<(), TokenEndpointError> {
+        let endpoint = &self.0.endpoint;
+        let response = endpoint.introspect(probe, None).await?;
+        match endpoint.policy.confirm(response) {
+            Err(TokenError::Inactive) => Ok(()),
+            _ => Err(TokenEndpointError::unusable(
+                "the issuer calls a text active that is no token, so it would accept any",
+            )),
+        }
+    }
+
     /// Introspects a token, or joins the flight that does. A token that was `validated` here is
     /// only checked for revocation.
     pub(crate) fn introspect(
@@ -118,7 +134,8 @@ impl Introspector {
         });
         let landing = inner.flights.join((digest, epoch), owner, || {
             let (inner, token) = (Arc::clone(inner), Secret::new(token.expose()));
-            async move { inner.fly(digest, &token, validated).await }
+            let work = async move { inner.fly(digest, &token, validated).await };
+            observe::Cause::here().within(work)
         });
         landing.map_err(|Overloaded| Rejection::IntrospectionOverloaded)
     }
@@ -178,23 +195,67 @@ impl Inner {
             .then(|| Ok(cached.caller))
     }
 
-    /// Requests the state of the token, and computes for how long it is used.
+    /// Requests the state of the token, from a replica or from the issuer, and computes for how long
+    /// it is used.
     async fn outcome(
         &self,
         token: BearerToken<'_>,
         validated: Option<Verified>,
-        (start, started_at): (Instant, UnixTime),
+        start: (Instant, UnixTime),
     ) -> Result<Verified, Rejection> {
+        let Endpoint {
+            settings, policy, ..
+        } = &self.endpoint;
+        let shared = self.shared.fleet.as_ref().map(|fleet| {
+            let names = IntrospectionNames {
+                issuer: policy.issuer(),
+                client_id: settings.client.id(),
+                is_signed: settings.is_signed,
+                token,
+            };
+            (fleet, names)
+        });
+        if let Some((fleet, names)) = shared
+            && let Some(stored) = fleet.introspection(names, settings.max_age).await
+            && let age = start.1.saturating_since(stored.requested_at)
+            && let Some(asked) = start.0.checked_sub(age)
+        {
+            let requested_at = stored.requested_at;
+            let response = stored.response.with_requested_at(requested_at);
+            let asked = (asked, requested_at);
+            // A logout may be newer than the response.
+            if let Ok(verified) = self.verified(token, response, validated.clone(), asked)
+                && fleet.standing(&verified.caller) != Standing::Revoked
+            {
+                return Ok(verified);
+            }
+        }
         let vouched = validated.as_ref().map(|verified| &verified.caller);
         let response = self.endpoint.introspect(token, vouched).await;
         let response = response.map_err(|error| no_outcome(&error))?;
+        let written = shared.and_then(|(fleet, names)| fleet.to_share(names, &response, start.1));
+        let verified = self.verified(token, response, validated, start)?;
+        if let Some(written) = written {
+            written.share(settings.max_age);
+        }
+        Ok(verified)
+    }
+
+    /// Validates the token by a response that was requested then.
+    fn verified(
+        &self,
+        token: BearerToken<'_>,
+        response: IntrospectionResponse,
+        validated: Option<Verified>,
+        (start, started_at): (Instant, UnixTime),
+    ) -> Result<Verified, Rejection> {
         let Endpoint {
             settings, policy, ..
         } = &self.endpoint;
         let now = self.shared.clock.now();
         let verified = match validated {
             Some(verified) => {
-                policy.confirm(response)?;
+                policy.confirm_caller(response, &verified.caller)?;
                 // The token may have expired meanwhile.
                 policy.check_expiry(&verified.caller, now)?;
                 verified

@@ -11,7 +11,7 @@ pub use layer::{Require, ResponseFuture, RouteOf};
 pub use principal::Principal;
 pub(crate) use rule::Rule;
 pub(crate) use rule_table::RuleTable;
-pub use rule_table::RuleTableBuilder;
+pub use rule_table::{RuleMatch, RuleTableBuilder, Shadow};
 
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use obo_core::{ActorId, Issuer};
 
 /// An actor, a subject or a client in the list of a rule.
@@ -39,5 +41,15 @@ impl Principal {
     pub(super) fn is(&self, issuer: &str, subject: &str, own_issuer: &Issuer) -> bool {
         let named = self.issuer.as_deref().unwrap_or(own_issuer.as_str());
         issuer == named && subject == self.subject
+    }
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.subject)?;
+        match &self.issuer {
+            Some(issuer) => write!(f, " of {issuer}"),
+            None => Ok(()),
+        }
     }
 }

@@ -3,7 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use obo_core::{Caller, ConfigError, CurrentActor, Issuer, PrincipalKind, Scope};
+use obo_core::{Caller, ConfigError, CurrentActor, Issuer, PrincipalKind, Scope, TokenError};
 
 use super::{Principal, Rule};
 use crate::clock::Clock;
@@ -29,6 +29,7 @@ pub(super) enum Requirement {
     Own(OwnCheck),
     Acr(Vec<String>),
     MaxAge(Duration),
+    Bound,
     AnyOf(Vec<Rule>),
 }
 
@@ -137,6 +138,7 @@ impl Requirement {
                 });
                 met_or(is_recent, step_up)
             }
+            Self::Bound => met_or(caller.binding().is_bound(), || TokenError::NotBound.into()),
             Self::AnyOf(rules) => {
                 let mut refusals = rules.iter().map(|rule| rule.check_caller(caller, named));
                 let first = refusals.next().unwrap_or(Err(Rejection::NoRule));
@@ -145,6 +147,37 @@ impl Requirement {
                 }
                 first
             }
+        }
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn listed<T: fmt::Display>(list: &[T], between: &str) -> String {
+            Vec::from_iter(list.iter().map(ToString::to_string)).join(between)
+        }
+
+        match self {
+            Self::Scopes(scope) => write!(f, "scope {scope}"),
+            Self::Issuers(issuers) => write!(f, "issuer {}", listed(issuers, " or ")),
+            Self::AnyActor => f.write_str("any actor"),
+            Self::Actors(actors) => write!(f, "actor {}", listed(actors, " or ")),
+            Self::NoActor => f.write_str("no actor"),
+            Self::Kind(PrincipalKind::User) => f.write_str("a user"),
+            Self::Kind(PrincipalKind::Service) => f.write_str("a service"),
+            Self::Subjects(subjects) => write!(f, "subject {}", listed(subjects, " or ")),
+            Self::Clients(clients) => write!(f, "client {}", listed(clients, " or ")),
+            Self::Roles(roles) => write!(f, "role {}", listed(roles, " and ")),
+            Self::Groups(groups) => write!(f, "group {}", listed(groups, " and ")),
+            Self::Entitlements(names) => write!(f, "entitlement {}", listed(names, " and ")),
+            Self::Own(_) => f.write_str("a check of the application"),
+            Self::Acr(values) => write!(f, "acr {}", listed(values, " or ")),
+            Self::MaxAge(age) => write!(f, "a sign-in at most {age:?} ago"),
+            Self::Bound => f.write_str("a bound token"),
+            Self::AnyOf(rules) => match &*listed(rules, " | ") {
+                "a user | a service" => f.write_str("a valid token"),
+                rules => write!(f, "any of ({rules})"),
+            },
         }
     }
 }
@@ -169,9 +202,16 @@ fn has_all<'c, I: Iterator<Item = &'c str>>(needed: &[String], own: impl Fn() ->
 /// Returns the current actor, if the issuer may vouch for it: for its own actors always, for those
 /// of other issuers only if the rule names the issuer.
 fn acting<C>(caller: &Caller<C>, named: IssuerIsNamed) -> Result<&CurrentActor, Rejection> {
-    let actor = caller.current_actor().ok_or(Rejection::Actor(
-        "no service acts for the subject, but one is required",
-    ))?;
+    let missing = || match (caller.kind(), caller.client_id()) {
+        (PrincipalKind::User, Some(_)) => {
+            "no service acts for the subject, but one is required; the token has a client and no `act`: for a server that \
+             writes no `act`, `Profile::allow_client_as_actor` makes every client the actor of its tokens"
+        }
+        _ => "no service acts for the subject, but one is required",
+    };
+    let actor = caller
+        .current_actor()
+        .ok_or_else(|| Rejection::Actor(missing()))?;
     let is_own = actor.id().issuer() == caller.issuer().as_str();
     let reason =
         "it has another issuer than the token, and the rule does not name the token's issuer";

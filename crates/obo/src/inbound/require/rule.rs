@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,6 +111,28 @@ impl Rule {
             )),
             Ok(issuers) => Ok(Requirement::Issuers(issuers)),
             Err(error) => Err(error.into().at("issuers")),
+        })
+    }
+
+    /// Requires a token that is bound to a key or a certificate (RFC 9700 section 2.2.1), whose
+    /// binding the [resource server](crate::binding::BoundTokens) has checked. A plain bearer token
+    /// is refused with 401.
+    ///
+    /// ```
+    /// # use obo::Rule;
+    /// let rule = Rule::scopes(["payments:write"]).and(Rule::bound());
+    /// # assert!(rule.mistake().is_none());
+    /// ```
+    pub fn bound() -> Self {
+        Self::of(Requirement::Bound)
+    }
+
+    /// Whether no plain bearer token satisfies it, for tools.
+    pub fn requires_bound(&self) -> bool {
+        let is_each = |rules: &[Self]| rules.iter().all(Self::requires_bound);
+        self.requirements.iter().any(|need| {
+            matches!(need, Requirement::Bound)
+                || matches!(need, Requirement::AnyOf(rules) if is_each(rules))
         })
     }
 
@@ -391,12 +414,33 @@ impl Rule {
                 "a rule has a mistake, see `Rule::mistake`",
             ));
         }
-        let mut needs = self.requirements.iter();
-        let names_it = |need: &Requirement| need.names_issuer(caller.issuer());
-        let named = IssuerIsNamed(around.0 || needs.any(names_it));
+        let named = self.named(caller, around);
         self.requirements
             .iter()
             .try_for_each(|need| need.check(caller, named, &self.clock, || self.step_up()))
+    }
+
+    /// Checks a caller by each requirement and does not stop at the first that is not met: for
+    /// tools that explain a refusal. The text of each requirement is that of `Display`.
+    ///
+    /// ```
+    /// # use obo::Rule;
+    /// let rule = Rule::scopes(["orders:read"]).and(Rule::actors(["service-a"]));
+    /// assert_eq!(rule.to_string(), "scope orders:read; actor service-a");
+    /// ```
+    pub fn checks<C>(&self, caller: &Caller<C>) -> Vec<(String, Result<(), Rejection>)> {
+        let named = self.named(caller, IssuerIsNamed(false));
+        let needs = self.requirements.iter();
+        let checks = needs.map(|need| {
+            let outcome = need.check(caller, named, &self.clock, || self.step_up());
+            (need.to_string(), outcome)
+        });
+        checks.collect()
+    }
+
+    fn named<C>(&self, caller: &Caller<C>, around: IssuerIsNamed) -> IssuerIsNamed {
+        let mut needs = self.requirements.iter();
+        IssuerIsNamed(around.0 || needs.any(|need| need.names_issuer(caller.issuer())))
     }
 
     /// Everything that this rule requires of the user's authentication, so that one new token
@@ -416,5 +460,16 @@ impl Rule {
             acr_values,
             max_age,
         }
+    }
+}
+
+impl fmt::Display for Rule {
+    /// Writes the requirements, for tools.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, need) in self.requirements.iter().enumerate() {
+            let before = if i > 0 { "; " } else { "" };
+            write!(f, "{before}{need}")?;
+        }
+        Ok(())
     }
 }

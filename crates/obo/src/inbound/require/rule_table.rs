@@ -1,5 +1,9 @@
+mod found;
+
 use http::Method;
 use obo_core::{Caller, ConfigError};
+
+pub use found::{RuleMatch, Shadow};
 
 use super::Rule;
 use crate::inbound::by_method::{ByMethod, Entry};

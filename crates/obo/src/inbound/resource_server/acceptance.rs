@@ -20,13 +20,20 @@ impl ResourceServer {
         }
     }
 
+    /// When the work of a caller ends.
+    pub(crate) fn end_of(&self, caller: &Caller) -> Option<End> {
+        let fleet = self.0.shared.fleet.clone();
+        let revocable = fleet.map(|fleet| (fleet, caller.clone()));
+        End::new(self.accepts_until(caller), self.wall_clock(), revocable)
+    }
+
     /// Waits until this server refuses the caller's token ([`accepts_until`](Self::accepts_until)),
     /// and returns the rejection.
     ///
     /// For work that an [`ExpiryLayer`](crate::ExpiryLayer) cannot end: a WebSocket, which is not a
-    /// response body, or a task that a handler spawns. As there, the wall clock counts too, and
-    /// revocation is not checked again. To detect it, [`validate`](Self::validate) the token from
-    /// time to time.
+    /// response body, or a task that a handler spawns. As there, the wall clock counts too, and with a
+    /// [fleet](crate::resource_server::ResourceServerBuilder::fleet) a logout of the caller ends it.
+    /// Introspection is not repeated: [`validate`](Self::validate) the token from time to time.
     ///
     /// ```
     /// use obo::{ResourceServer, Caller};
@@ -46,7 +53,7 @@ impl ResourceServer {
         caller: &Caller<C>,
     ) -> impl Future<Output = Rejection> + Send + use<C> {
         // The end is computed now, not when the future is polled first.
-        let end = End::new(self.accepts_until(caller), self.wall_clock());
+        let end = self.end_of(&caller.untyped());
         async move {
             match end {
                 Some(end) => Countdown::new(end).await,

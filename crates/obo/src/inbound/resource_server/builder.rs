@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
-use obo_core::{Audience, ConfigError};
+use obo_core::{Audience, AuditSubjects, ConfigError};
 
 use super::{Inner, ResourceServer};
 use crate::clock::Clock;
+use crate::fleet::Fleet;
+use crate::inbound::bound_tokens::{BoundCheck, BoundTokens};
 use crate::inbound::introspection::{Forgotten, Shared};
 use crate::inbound::trust::Trust;
 use crate::inbound::verified_tokens::VerifiedTokens;
@@ -16,6 +18,9 @@ pub struct ResourceServerBuilder {
     trust: Vec<Trust>,
     clock: Clock,
     token_cache_bytes: u64,
+    audit_subjects: AuditSubjects,
+    fleet: Option<Fleet>,
+    bound: Option<BoundTokens>,
 }
 
 impl ResourceServer {
@@ -32,6 +37,9 @@ impl ResourceServer {
             trust: Vec::new(),
             clock: Clock::system(),
             token_cache_bytes: 64 * 1024 * 1024,
+            audit_subjects: AuditSubjects::default(),
+            fleet: None,
+            bound: None,
         };
         builder.audience(audience)
     }
@@ -64,6 +72,48 @@ impl ResourceServerBuilder {
         self
     }
 
+    /// Sets how audit records name users and tokens. By default the pseudonyms are of a key that is
+    /// random for each process.
+    ///
+    /// Records of several replicas or services can be joined by subject only if they share one key.
+    /// Give the [exchange](crate::exchange::TokenExchangeBuilder::audit_subjects) the same value.
+    ///
+    /// ```
+    /// use obo::ResourceServer;
+    /// use obo::audit::{AuditSubjects, PseudonymKey};
+    ///
+    /// # fn of(key: &str) -> Result<ResourceServer, obo::ConfigError> {
+    /// // `key` was read from a file, once.
+    /// let server = ResourceServer::builder("service-a")
+    ///     .trust("https://idp.example.com/realms/corp")
+    ///     .audit_subjects(AuditSubjects::keyed(PseudonymKey::parse(key)?))
+    ///     .build()?;
+    /// # Ok(server)
+    /// # }
+    /// ```
+    pub fn audit_subjects(mut self, subjects: AuditSubjects) -> Self {
+        self.audit_subjects = subjects;
+        self
+    }
+
+    /// Refuses tokens that a logout at any replica has revoked, and shares introspection responses
+    /// with the other replicas.
+    ///
+    /// Give the [exchange](crate::exchange::TokenExchangeBuilder::fleet) the same fleet.
+    pub fn fleet(mut self, fleet: Fleet) -> Self {
+        self.fleet = Some(fleet);
+        self
+    }
+
+    /// Accepts tokens that are bound to a key or certificate, and checks the binding. By default they
+    /// are refused.
+    ///
+    /// Used proofs are recorded by the [fleet](Self::fleet), or else by this process alone.
+    pub fn bound_tokens(mut self, tokens: BoundTokens) -> Self {
+        self.bound = Some(tokens);
+        self
+    }
+
     /// Sets the size of the cache of verified tokens, in bytes: 64 MiB by default. With zero, every
     /// token is verified each time.
     ///
@@ -84,24 +134,35 @@ impl ResourceServerBuilder {
     /// as `trust[1].leeway`. Also fails if no issuer is trusted, one is trusted twice, or two
     /// introspect opaque tokens.
     pub fn build(self) -> Result<ResourceServer, ConfigError> {
-        let audiences = self.audiences?;
+        let (audiences, subjects) = (self.audiences?, self.audit_subjects);
         let verified = match self.token_cache_bytes {
             0 => None,
             bytes => Some(Arc::new(VerifiedTokens::new(bytes))),
         };
+        let fleet = self.fleet.clone();
+        let bound = self.bound.map(|tokens| BoundCheck::new(tokens, fleet));
+        let bound = bound.transpose();
+        let bound = bound.map_err(|error| error.within("bound_tokens"))?;
+        let checks = bound.as_ref().map(BoundCheck::checks).unwrap_or_default();
         let shared = Shared {
             clock: self.clock,
             verified,
             forgotten: Forgotten::new(),
+            fleet: self.fleet,
         };
         let mut inner = Inner {
             trusted: Vec::new(),
             shared,
+            bound,
+            demands_bound: false,
         };
         for (i, trust) in self.trust.into_iter().enumerate() {
             let trusted = trust.checked(&audiences);
             trusted
-                .and_then(|(policy, parts)| inner.add(policy, parts))
+                .and_then(|(policy, parts)| {
+                    let policy = policy.with_audit_subjects(subjects.clone());
+                    inner.add(policy.with_binding_checks(checks), parts)
+                })
                 .map_err(|error| error.within(&format!("trust[{i}]")))?;
         }
         if inner.trusted.is_empty() {

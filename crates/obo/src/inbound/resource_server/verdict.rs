@@ -4,10 +4,12 @@ use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use obo_core::{BearerCredentials, BearerToken, Caller, Issuer, TokenError, UnverifiedJwt};
+use obo_core::{BearerCredentials, BearerToken, Caller, TokenError, UnverifiedJwt};
 
 use super::{ResourceServer, Trusted, in_u32};
+use crate::fleet::{Fleet, Standing, StoreError, TakenOnce};
 use crate::idp::jwks::{Lookup, Refresh, RefreshError};
+use crate::inbound::bound_tokens::{Presented, used};
 use crate::inbound::introspection::{InFlight, Jwts};
 use crate::inbound::verified_tokens::Verified;
 use crate::observe;
@@ -25,12 +27,21 @@ pub(crate) enum Verdict<T = Caller> {
 pub(crate) enum Wait {
     Keys(Refresh),
     Introspection(InFlight),
+    /// For the logouts that the other replicas know.
+    Fleet(Pin<Box<dyn Future<Output = ()> + Send + Sync>>),
+    /// For the record that the caller's proof is used now.
+    Proof(
+        Caller,
+        Pin<Box<dyn Future<Output = Result<bool, StoreError>> + Send>>,
+    ),
 }
 
 /// The outcome of a [`Wait`].
 pub(crate) enum Waited {
     Keys(Result<(), RefreshError>),
     Introspection(Result<Caller, Rejection>),
+    Fleet,
+    Proof(Caller, Result<bool, StoreError>),
 }
 
 impl Future for Wait {
@@ -44,6 +55,11 @@ impl Future for Wait {
             Self::Introspection(flight) => Pin::new(flight)
                 .poll(cx)
                 .map(|outcome| Waited::Introspection(outcome.unwrap_or_else(|i| Err(i.into())))),
+            Self::Fleet(first) => first.as_mut().poll(cx).map(|()| Waited::Fleet),
+            Self::Proof(caller, taken) => {
+                let taken = taken.as_mut().poll(cx);
+                taken.map(|taken| Waited::Proof(caller.clone(), taken))
+            }
         }
     }
 }
@@ -92,12 +108,88 @@ fn refuse_or_refresh(
 
 impl ResourceServer {
     /// Validates a token without waiting. After a [`Wait`], call it again with the outcome.
-    pub(crate) fn verdict(&self, found: BearerCredentials<'_>, waited: Option<Waited>) -> Verdict {
+    ///
+    /// `presented` is what the request has besides its token. Without it, a bound token is refused.
+    pub(crate) fn verdict(
+        &self,
+        found: BearerCredentials<'_>,
+        presented: Option<Presented<'_>>,
+        waited: Option<Waited>,
+    ) -> Verdict {
+        let waited = match waited {
+            Some(Waited::Proof(caller, taken)) => {
+                return match used(taken) {
+                    Ok(()) => Verdict::Admitted(caller),
+                    Err(rejection) => Verdict::Refused(rejection),
+                };
+            }
+            waited => waited,
+        };
+        match self.verdict_of_token(found, waited) {
+            Verdict::Admitted(caller) => self.check_binding(caller, presented),
+            Verdict::Refused(rejection) => Verdict::Refused(rejection),
+            Verdict::Wait(wait) => Verdict::Wait(wait),
+        }
+    }
+
+    /// Checks what the sender has proven. It costs a comparison if no bound tokens are accepted.
+    pub(super) fn check_binding(
+        &self,
+        caller: Caller,
+        presented: Option<Presented<'_>>,
+    ) -> Verdict {
+        let is_bound = caller.binding().is_bound();
+        if !is_bound && self.0.demands_bound && self.0.requires_bound(&caller) {
+            return TokenError::NotBound.into();
+        }
+        let (bound, presented) = match (&self.0.bound, presented) {
+            (Some(bound), Some(presented)) => (bound, presented),
+            (Some(bound), None) if bound.requires_key() && caller.binding().jkt.is_none() => {
+                return TokenError::NotBound.into();
+            }
+            _ if is_bound => return TokenError::Binding.into(),
+            _ => return Verdict::Admitted(caller),
+        };
+        match bound.check(&caller, presented, self.wall_clock().now()) {
+            Ok(TakenOnce::Known(taken)) => match used(taken) {
+                Ok(()) => Verdict::Admitted(caller),
+                Err(rejection) => Verdict::Refused(rejection),
+            },
+            Ok(TakenOnce::Wait(taken)) => Verdict::Wait(Wait::Proof(caller, taken)),
+            Err(rejection) => Verdict::Refused(rejection),
+        }
+    }
+
+    pub(super) fn verdict_of_token(
+        &self,
+        found: BearerCredentials<'_>,
+        waited: Option<Waited>,
+    ) -> Verdict {
+        let fleet = self.0.shared.fleet.as_ref();
+        if waited.is_none()
+            && let Some(first) = fleet.and_then(Fleet::first_attempt)
+        {
+            return Verdict::Wait(Wait::Fleet(first));
+        }
+        let mut verdict = self.validate_or_wait(found, waited);
+        if let (Verdict::Admitted(caller), Some(fleet)) = (&verdict, fleet)
+            && let Some(rejection) = fleet.standing(caller).refusal()
+        {
+            verdict = Verdict::Refused(rejection);
+        }
+        if let Verdict::Refused(Rejection::Token(error)) = &verdict {
+            let policy_of = |issuer: &str| Some(&self.0.find(issuer)?.policy);
+            observe::token_refused(found, error, policy_of, self.issuers());
+        }
+        verdict
+    }
+
+    fn validate_or_wait(&self, found: BearerCredentials<'_>, waited: Option<Waited>) -> Verdict {
         let refreshed = match waited {
             Some(Waited::Introspection(Ok(caller))) => return Verdict::Admitted(caller),
             Some(Waited::Introspection(Err(rejection))) => return Verdict::Refused(rejection),
             Some(Waited::Keys(refreshed)) => Some(refreshed),
-            None => None,
+            Some(Waited::Fleet | Waited::Proof(..)) | None => None,
         };
         if refreshed.is_none() && self.0.shared.verified.is_some() {
             let cached = self.cached(found);
@@ -119,7 +211,11 @@ impl ResourceServer {
         let is_valid = cached.generation.is_none_or(is_vouched_for)
             && cached.is_fresh(now)
             && trusted.policy.check_expiry(&cached.caller, now).is_ok();
-        if !is_valid {
+        // Such a token is dated by its introspection, which a new one replaces.
+        let is_outdated = cached.caller.is_dated_by_introspection()
+            && (self.0.shared.fleet.as_ref())
+                .is_some_and(|fleet| fleet.standing(&cached.caller) == Standing::Revoked);
+        if !is_valid || is_outdated {
             tokens.remove(found.as_bytes());
             return None;
         }
@@ -198,14 +294,12 @@ impl ResourceServer {
         let jwt = UnverifiedJwt::parse(token).map_err(of_no_issuer)?;
         let issuer = jwt.issuer();
         let issuer = issuer.ok_or_else(|| of_no_issuer(TokenError::MissingClaim("iss")))?;
-        let trusted = self.0.find(issuer).ok_or_else(|| {
-            let trusted = Vec::from_iter(self.issuers().map(Issuer::as_str)).join(", ");
-            TokenError::UnknownIssuer { trusted }
-        })?;
+        let trusted = self.0.find(issuer);
+        let trusted = trusted.ok_or_else(|| self.unknown_issuer(issuer))?;
         if let Some(introspector) = trusted.introspector_for(Jwts::Introspected) {
             // Some servers describe a refresh token like an access token, and omit that a token is
             // bound.
-            jwt.check_bearer()?;
+            jwt.check_access_token(trusted.policy.binding_checks())?;
             trusted.policy.check_own_audience(token)?;
             return Err(introspector.introspect(token, None).into());
         }

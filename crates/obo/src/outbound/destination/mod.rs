@@ -25,4 +25,4 @@ mod unmatched;
 pub use registry::Destinations;
 pub(crate) use route::Route;
 pub use single::Destination;
-use single::Found;
+pub(in crate::outbound) use single::Found;

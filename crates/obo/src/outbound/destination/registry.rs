@@ -68,6 +68,16 @@ impl Destinations {
         self.0.store(new.0.load_full());
     }
 
+    /// Returns the current destinations, sorted by their [URI](Destination::uri).
+    pub fn list(&self) -> Vec<Destination> {
+        let registry = self.0.load();
+        let origins = registry.exact.values().chain(registry.templates.values());
+        let listed = origins.flatten().flat_map(|origin| origin.by_path.values());
+        let mut listed: Vec<_> = listed.cloned().collect();
+        listed.sort_by_cached_key(Destination::uri);
+        listed
+    }
+
     pub(crate) fn find(&self, uri: &Uri) -> Option<Found> {
         self.0.load().find(uri)
     }
@@ -82,10 +92,23 @@ impl Destinations {
         let origins = exact.into_iter().chain(templates).flatten();
         let mut spelled: Vec<_> = origins
             .flat_map(|origin| origin.by_path.values())
-            .map(Destination::spelled)
+            .map(Destination::uri)
             .collect();
         spelled.sort();
         spelled
+    }
+
+    /// The hosts of all destinations, in order; of a template with `*` as its first label.
+    pub(crate) fn hosts(&self) -> Vec<String> {
+        let registry = self.0.load();
+        let exact = registry.exact.keys().map(|host| host.to_string());
+        let templates = registry
+            .templates
+            .keys()
+            .map(|domain| format!("*.{domain}"));
+        let mut hosts: Vec<_> = exact.chain(templates).collect();
+        hosts.sort();
+        hosts
     }
 }
 

@@ -19,6 +19,17 @@ impl Route {
         }
     }
 
+    /// The URL of a request as it is sent, without its query: `htu` of its proof.
+    pub(crate) fn url(&self, uri: &Uri) -> String {
+        let path = uri.path();
+        match (uri.scheme(), uri.authority(), self) {
+            (Some(scheme), Some(authority), _) => format!("{scheme}://{authority}{path}"),
+            (_, _, Self::Fixed(destination)) => destination.url_of(path),
+            // Such a request has no destination.
+            (_, _, Self::ByUri(_)) => path.to_owned(),
+        }
+    }
+
     /// Sets a `Host` that the request brings to the destination, so that no token reaches another
     /// virtual host.
     pub(crate) fn correct_host<B>(&self, request: &mut Request<B>) {
@@ -46,7 +57,12 @@ impl Route {
             Self::Fixed(destination) => (destination.at_host(host), destination.is_template()),
             Self::ByUri(destinations) => (destinations.at_host(host), true),
         };
-        let problem = unmatched(uri, &configured, needs_origin);
+        let hosts = match self {
+            _ if !configured.is_empty() => Vec::new(),
+            Self::Fixed(destination) => vec![destination.uri()],
+            Self::ByUri(destinations) => destinations.hosts(),
+        };
+        let problem = unmatched(uri, &configured, &hosts, needs_origin);
         ExchangeError::new(ExchangeErrorKind::UnknownDestination, None, problem)
     }
 }

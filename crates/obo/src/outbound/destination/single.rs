@@ -31,6 +31,7 @@ struct Parts {
     target: Arc<Target>,
     template: Option<Template>,
     dialect: Option<Arc<dyn Dialect>>,
+    is_bound: bool,
     /// The first mistake of a setter.
     mistake: Option<ConfigError>,
 }
@@ -41,6 +42,8 @@ pub(crate) struct Found {
     pub(crate) target: Arc<Target>,
     /// `None` for the dialect of the exchange.
     pub(crate) dialect: Option<Arc<dyn Dialect>>,
+    /// Whether the token is bound to the key of the exchange.
+    pub(crate) is_bound: bool,
 }
 
 impl Destination {
@@ -136,6 +139,7 @@ impl Destination {
             target: Arc::new(target),
             template,
             dialect: None,
+            is_bound: false,
             mistake: None,
         })))
     }
@@ -192,6 +196,22 @@ impl Destination {
         self
     }
 
+    /// Binds this destination's tokens to the key of the exchange (DPoP, RFC 9449), which
+    /// [`TokenExchangeBuilder::dpop`](crate::exchange::TokenExchangeBuilder::dpop) sets. Each
+    /// request has a proof of the key for its own method and URI.
+    ///
+    /// By default tokens are bearer tokens, and requests have no proof.
+    #[must_use]
+    pub fn bind_dpop(mut self) -> Self {
+        Arc::make_mut(&mut self.0).is_bound = true;
+        self
+    }
+
+    /// Whether its tokens are [bound to a key](Self::bind_dpop).
+    pub fn is_bound(&self) -> bool {
+        self.0.is_bound
+    }
+
     /// This destination, or the first mistake of its setters.
     pub(crate) fn checked(self) -> Result<Self, ConfigError> {
         match &self.0.mistake {
@@ -207,6 +227,12 @@ impl Destination {
             ("https", 443) | ("http", 80) => host.to_string(),
             _ => format!("{host}:{port}"),
         })
+    }
+
+    /// The URL of a request to this destination whose URI has only a path.
+    pub(super) fn url_of(&self, path: &str) -> String {
+        let host = self.host().unwrap_or_default();
+        format!("{}://{host}{path}", self.0.place.scheme)
     }
 
     pub(super) fn place(&self) -> &Place<'static> {
@@ -231,7 +257,11 @@ impl Destination {
 
     fn found(&self, target: Arc<Target>) -> Found {
         let dialect = self.0.dialect.clone();
-        Found { target, dialect }
+        Found {
+            target,
+            dialect,
+            is_bound: self.0.is_bound,
+        }
     }
 
     fn is_at_host(&self, host: &str) -> bool {
@@ -245,11 +275,16 @@ impl Destination {
     /// This destination as it is configured, if it is at `host`. An empty host matches.
     pub(crate) fn at_host(&self, host: &str) -> Vec<String> {
         let is_here = host.is_empty() || self.is_at_host(&host.to_ascii_lowercase());
-        Vec::from_iter(is_here.then(|| self.spelled()))
+        Vec::from_iter(is_here.then(|| self.uri()))
     }
 
-    /// Where it is, with the placeholder of a template.
-    pub(super) fn spelled(&self) -> String {
+    /// Returns what its tokens are for. That of a template has the placeholder.
+    pub fn target(&self) -> &Target {
+        &self.0.target
+    }
+
+    /// Returns where it is, as scheme, host, port and path, with the placeholder of a template.
+    pub fn uri(&self) -> String {
         let place = self.0.place.to_string();
         match &self.0.template {
             None => place,

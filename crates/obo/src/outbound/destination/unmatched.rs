@@ -4,18 +4,26 @@ use crate::path::is_unambiguous;
 
 /// The most destinations that an error lists.
 const MOST_LISTED: usize = 8;
+/// The most other hosts that an error lists.
+const MOST_HOSTS: usize = 4;
 /// The most characters of a path that an error quotes.
 const MOST_QUOTED: usize = 200;
 
-/// Why a request matches no destination: its URI, and what is configured at its host.
+/// Why a request matches no destination: its URI, and what is configured at its host, or else at
+/// others.
 ///
 /// `needs_origin` if the origin chooses the destination.
-pub(super) fn unmatched(uri: &Uri, configured: &[String], needs_origin: bool) -> String {
+pub(super) fn unmatched(
+    uri: &Uri,
+    configured: &[String],
+    hosts: &[String],
+    needs_origin: bool,
+) -> String {
     let path: String = uri.path().chars().take(MOST_QUOTED).collect();
     let Some(authority) = uri.authority() else {
         let chosen = match needs_origin {
             true => ", which chooses its destination; make the generated client by `with_origin`",
-            false => &*list(configured),
+            false => &*list(configured, hosts),
         };
         return format!("the request's URI {path:?} has no origin{chosen}");
     };
@@ -33,18 +41,26 @@ pub(super) fn unmatched(uri: &Uri, configured: &[String], needs_origin: bool) ->
     };
     format!(
         "{scheme}://{host_and_port} with path {path:?} is not a configured destination{user}{ambiguous}{}",
-        list(configured)
+        list(configured, hosts)
     )
 }
 
-fn list(configured: &[String]) -> String {
+fn list(configured: &[String], hosts: &[String]) -> String {
     if configured.is_empty() {
-        return "; nothing is configured at this host".to_owned();
+        return format!(
+            "; nothing is configured at this host, but at {}; if tokens may go there, add a `Destination` (`[[destinations]]` \
+             in a file)",
+            cut(hosts, MOST_HOSTS)
+        );
     }
-    let (listed, more) = configured.split_at(configured.len().min(MOST_LISTED));
+    format!("; configured: {}", cut(configured, MOST_LISTED))
+}
+
+fn cut(all: &[String], most: usize) -> String {
+    let (listed, more) = all.split_at(all.len().min(most));
     let listed = listed.join(", ");
     match more.len() {
-        0 => format!("; configured: {listed}"),
-        more => format!("; configured: {listed} and {more} more"),
+        0 => listed,
+        more => format!("{listed} and {more} more"),
     }
 }

@@ -21,6 +21,18 @@ use crate::idp::client_auth::{Closure, Given};
 #[derive(Clone, Debug)]
 pub struct ActorSource(pub(super) Kind);
 
+impl ActorSource {
+    /// Which actor it is, for the names of shared tokens.
+    pub(super) fn description(&self) -> String {
+        match &self.0 {
+            Kind::Fixed(token) => format!("fixed {}", token.identity()),
+            Kind::Fetched { token_type, .. } => format!("fetched {}", token_type.as_str()),
+            Kind::ClientCredentials(None) => "own".to_owned(),
+            Kind::ClientCredentials(Some(target)) => format!("own {target}"),
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
     Fixed(ActorToken),

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use obo_core::dialect::{Dialect, Rfc8693};
-use obo_core::{ConfigError, Issuer};
+use obo_core::{AuditSubjects, Caller, ConfigError, Grant, Issuer};
 
 use super::TokenExchange;
 use super::actor::ActorSource;
@@ -10,8 +10,10 @@ use super::bounds::CacheBounds;
 use super::engine::Engine;
 use super::wanted::Wanted;
 use crate::clock::Clock;
-use crate::idp::client_auth::{Client, Closure};
+use crate::fleet::Fleet;
+use crate::idp::client_auth::{Client, Closure, DpopKey};
 use crate::idp::server::AuthorizationServer;
+use crate::observe;
 
 const SHORTEST_DEADLINE: Duration = Duration::from_secs(1);
 const LONGEST_DEADLINE: Duration = Duration::from_secs(60);
@@ -40,14 +42,43 @@ pub(super) struct Settings {
     pub(super) actor: Option<ActorSource>,
     /// Returns the thumbprint of the client's current certificate, if tokens are bound to it.
     pub(super) certificate: Option<Closure<dyn Fn() -> [u8; 32] + Send + Sync>>,
+    /// The key that tokens of bound destinations are bound to.
+    pub(super) dpop: Option<DpopKey>,
     /// Whether an issued opaque token is introspected before it is used.
     pub(super) introspects_issued: bool,
     pub(super) cache: CacheBounds,
     /// The most exchanges under way at the same time.
     pub(super) concurrency: usize,
+    /// `None` names users as the resource server of their token does.
+    pub(super) audit_subjects: Option<AuditSubjects>,
+    pub(super) fleet: Option<Fleet>,
 }
 
 impl Settings {
+    /// What is recorded of a call for `caller`.
+    pub(super) fn call_of<'c>(&'c self, caller: Option<&'c Caller>) -> observe::Call<'c> {
+        observe::Call {
+            subjects: self.audit_subjects.as_ref(),
+            caller,
+            client_id: self.client.id(),
+            key: None,
+            has_certificate: self.certificate.is_some(),
+        }
+    }
+
+    /// What is recorded of a call with a token for `grant`.
+    pub(super) fn call_with<'c>(&'c self, grant: &'c Grant) -> observe::Call<'c> {
+        observe::Call {
+            key: grant.proof_key().map(|key| key.thumbprint()),
+            ..self.call_of(grant.subject())
+        }
+    }
+
+    /// The thumbprint of the certificate that tokens must be bound to now.
+    pub(super) fn certificate(&self) -> Option<[u8; 32]> {
+        self.certificate.as_ref().map(|now| now.0())
+    }
+
     pub(super) fn dialect_of<'a>(&'a self, wanted: &'a Wanted) -> &'a dyn Dialect {
         wanted.dialect.as_deref().unwrap_or(&*self.dialect)
     }
@@ -72,9 +103,12 @@ impl TokenExchange {
                 subject_issuers: Vec::new(),
                 actor: None,
                 certificate: None,
+                dpop: None,
                 introspects_issued: false,
                 cache: CacheBounds::new(),
                 concurrency: 1024,
+                audit_subjects: None,
+                fleet: None,
             },
             mistake: None,
         }
@@ -115,13 +149,18 @@ impl TokenExchangeBuilder {
         self
     }
 
-    /// Caches tokens per client certificate, for servers that bind tokens to it (RFC 8705 section
-    /// 3). A token that was bound to another certificate is not used; a new one is fetched.
+    /// Binds tokens to the certificate of this service (RFC 8705 section 3), so that a stolen token
+    /// is of no use without its key.
     ///
     /// `thumbprint` returns the SHA-256 of the current certificate's DER. It is called for each
     /// request, so it should read a value in memory. The connections to the server and to the
-    /// called services must use that certificate. Neither this nor the binding of the token is
-    /// checked.
+    /// called services must use that certificate. Requests go to the server's endpoints for mutual
+    /// TLS, if its metadata lists them (`mtls_endpoint_aliases`).
+    ///
+    /// A JWT that is not bound to the certificate is refused: there is no fallback to a plain
+    /// token. An opaque token does not show its binding: add
+    /// [`introspect_issued`](Self::introspect_issued) to check it. Tokens are cached per
+    /// certificate, so a renewed one gets new tokens.
     ///
     /// ```
     /// use std::sync::{Arc, RwLock};
@@ -141,6 +180,36 @@ impl TokenExchangeBuilder {
         thumbprint: impl Fn() -> [u8; 32] + Send + Sync + 'static,
     ) -> Self {
         self.settings.certificate = Some(Closure(Arc::new(thumbprint)));
+        self
+    }
+
+    /// Binds the tokens of destinations with [`bind_dpop`](crate::Destination::bind_dpop) to this
+    /// key (DPoP, RFC 9449), so that a stolen token is of no use without it.
+    ///
+    /// The key is a [`DpopKey`], or a `ProofKey` of `obo-core`. Each request for such a token has a
+    /// proof of the key. A token that is not bound to it is refused: there is no fallback to a
+    /// bearer token. Each call with the token has a proof of its own. Nonces that servers demand
+    /// are kept per origin; a request is sent once more with a new nonce.
+    ///
+    /// ```
+    /// use obo::client::DpopKey;
+    /// use obo::policy::Algorithm;
+    /// use obo::{Client, ConfigError, Destination, PrivateKeyJwt, TokenExchange};
+    /// use obo::on_behalf_of::OnBehalfOfLayer;
+    ///
+    /// fn stock() -> Result<OnBehalfOfLayer, ConfigError> {
+    ///     let key = PrivateKeyJwt::from_file(Algorithm::Es256, "service-a.pem", Some("key-1"));
+    ///     let client = Client::new("service-a", key);
+    ///     let exchange = TokenExchange::builder("https://idp.example.com/realms/corp", client)
+    ///         .dpop(DpopKey::from_file(Algorithm::Es256, "dpop.pem"))
+    ///         .build()?;
+    ///
+    ///     let stock = Destination::new("https://stock.corp.example", "service-b")?;
+    ///     exchange.to_destination(stock.bind_dpop())
+    /// }
+    /// ```
+    pub fn dpop(mut self, key: impl Into<DpopKey>) -> Self {
+        self.settings.dpop = Some(key.into());
         self
     }
 
@@ -184,6 +253,25 @@ impl TokenExchangeBuilder {
         self
     }
 
+    /// Shares exchanged tokens with the other replicas of this service, and refuses callers that a
+    /// logout at any replica has revoked.
+    ///
+    /// Tokens of the service itself are not shared. The replicas must have the same settings.
+    pub fn fleet(mut self, fleet: Fleet) -> Self {
+        self.settings.fleet = Some(fleet);
+        self
+    }
+
+    /// Sets how audit records of this exchange name users and tokens.
+    ///
+    /// By default they name them as the [`ResourceServer`](crate::ResourceServer) of the caller's
+    /// token does, and calls without a caller have digests by a key that is random for each
+    /// process.
+    pub fn audit_subjects(mut self, subjects: AuditSubjects) -> Self {
+        self.settings.audit_subjects = Some(subjects);
+        self
+    }
+
     /// Builds the exchange, with a cache of its own.
     ///
     /// # Errors
@@ -196,6 +284,7 @@ impl TokenExchangeBuilder {
             return Err(mistake);
         }
         settings.client.check()?;
+        settings.dpop.as_ref().map_or(Ok(()), DpopKey::check)?;
         let cache = settings.cache.check();
         cache.map_err(|error| error.within("cache"))?;
         let deadline = settings.deadline;

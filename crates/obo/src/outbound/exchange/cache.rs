@@ -119,14 +119,14 @@ impl TokenCache {
 
     /// Caches a token. Its time counts from when it was requested, given on both clocks, and ends
     /// with the caller's `session` at the latest. A token that has hardly any time left is not
-    /// cached.
+    /// cached. Returns for how long it is used, from when it was requested.
     pub(super) fn insert(
         &self,
         place: Place,
         token: IssuedToken,
         (request_start, started_at): (Instant, UnixTime),
         session: Duration,
-    ) {
+    ) -> Duration {
         let lifetime = token.lifetime(started_at);
         let fraction = random::fraction();
         let usable = usable(lifetime.min(session).min(self.bounds.lifetime), fraction);
@@ -138,6 +138,7 @@ impl TokenCache {
             (request_start + usable, started_at.saturating_add(usable)),
             renewed.map(|after| request_start + after),
         );
+        usable
     }
 
     /// Caches a refusal that another request would meet again, until the caller's own token expires

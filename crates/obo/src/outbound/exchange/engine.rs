@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use obo_core::{
-    ActorToken, CacheKey, CacheKeys, Caller, ErrorClass, Grant, Issuer, Secret, Target,
-    TokenEndpointError, TokenType, UnixTime,
+    ActorToken, CacheKey, CacheKeys, Caller, ErrorClass, Grant, IssuedToken, Issuer, Secret,
+    Target, TokenEndpointError, TokenType, UnixTime,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -16,17 +16,19 @@ use super::builder::Settings;
 use super::cache::{Place, SubjectId, TokenCache};
 use super::client_rejection::ClientRejection;
 use super::entries::{Hit, Outcome};
-use super::future::{ResponseFuture, State};
+use super::future::{ResponseFuture, State, Waiter};
 use super::own_actor::{Renewal, SentActor};
 use super::revocations::Revocations;
 use super::token_endpoint::TokenEndpoint;
 use super::wanted::Wanted;
 use super::{Exchanged, TokenSource};
+use crate::fleet::{Fleet, Standing};
 use crate::idp::admission::Asker;
 use crate::idp::flight::{Flight, Flights, Overloaded};
+use crate::idp::proofs::Nonces;
 use crate::idp::server::AuthorizationServer;
 use crate::outbound::error::{ExchangeError, ExchangeErrorKind};
-use crate::{observe, random};
+use crate::{observe, random, trace};
 
 pub(super) struct Engine {
     pub(super) endpoint: TokenEndpoint,
@@ -38,6 +40,8 @@ pub(super) struct Engine {
     own_flights: Arc<Flights<CacheKey, Outcome>>,
     revocations: Revocations,
     client_rejection: ClientRejection,
+    /// Of the called services.
+    pub(super) nonces: Nonces,
     /// Without keys, cached tokens could not be told apart safely, so nothing is exchanged.
     keys: Option<CacheKeys>,
 }
@@ -54,56 +58,107 @@ impl Engine {
             own_flights: Flights::new(settings.concurrency),
             revocations: Revocations::new(),
             client_rejection: ClientRejection::default(),
+            nonces: Nonces::new(),
             settings,
         })
     }
 
-    /// The cached token, or a future of it.
-    pub(super) fn request(self: &Arc<Self>, wanted: Wanted) -> ResponseFuture {
-        self.try_request(wanted)
-            .unwrap_or_else(ResponseFuture::failed)
-    }
-
-    fn try_request(self: &Arc<Self>, wanted: Wanted) -> Result<ResponseFuture, ExchangeError> {
+    /// The cached token, or a future of it. `is_recorded` if it is for a call, which is recorded.
+    pub(super) fn request(self: &Arc<Self>, wanted: Wanted, is_recorded: bool) -> ResponseFuture {
         let wall = self.settings.clock.now();
-        let place = self.place(&wanted, wall)?;
+        let place = match self.place(&wanted, wall) {
+            Ok(place) => place,
+            Err(error) => return self.failed(error, wanted.grant.subject(), is_recorded),
+        };
         let is_fresh = wanted.grant.is_fresh();
         let cached = self.tokens.get(&place, wall);
         // An error of the setup would be met again by a fresh request too.
         let of_setup = |hit: &Hit| matches!(&hit.outcome, Err(error) if error.is_of_the_setup());
         let cached = cached.filter(|hit| !is_fresh || of_setup(hit));
-        observe::exchange_cache(cached.is_some());
-        if let Some(hit) = cached {
-            if hit.is_due && self.rejected(&wanted).is_none() {
-                // Refresh-ahead is best effort: ignore `Overloaded`.
-                let _ = self.join(place, wanted, true);
-            }
-            let outcome = hit.outcome.map(|token| Exchanged {
-                token,
-                source: TokenSource::Cache,
-                place,
-            });
-            return Ok(ResponseFuture(State::Known(Some(outcome))));
+        let outcome = cached.as_ref().map(|hit| &hit.outcome);
+        observe::exchange_cache(&match outcome {
+            Some(Ok(_)) => observe::Lookup::Hit,
+            Some(Err(_)) => observe::Lookup::Refusal,
+            None => observe::Lookup::Miss,
+        });
+        let Some(hit) = cached else {
+            return self.exchange(place, wanted, is_recorded);
+        };
+        let proof_key = wanted.grant.proof_key().cloned();
+        let token = match hit.outcome {
+            Ok(token) => token,
+            Err(error) => return self.failed(error, wanted.grant.subject(), is_recorded),
+        };
+        if is_recorded {
+            self.obtained_cached(&wanted, &token);
         }
-        if let Some(caller) = wanted.grant.subject() {
+        if hit.is_due && self.rejected(&wanted).is_none() {
+            // Refresh-ahead is best effort: ignore `Overloaded`.
+            let _ = self.join(place, wanted, true);
+        }
+        ResponseFuture(State::Known(Some(Ok(Exchanged {
+            token,
+            source: TokenSource::Cache,
+            place,
+            proof_key,
+        }))))
+    }
+
+    /// The future of an exchange, which other calls may wait for too.
+    fn exchange(
+        self: &Arc<Self>,
+        place: Place,
+        wanted: Wanted,
+        is_recorded: bool,
+    ) -> ResponseFuture {
+        let (caller, target) = (wanted.grant.subject(), wanted.grant.target().cloned());
+        if let Some(caller) = caller {
             self.revocations.saw(caller);
         }
         if let Some(error) = self.rejected(&wanted) {
-            return Err(error);
+            return self.failed(error, caller, is_recorded);
         }
-        let target = wanted.grant.target().cloned();
+        let proof_key = wanted.grant.proof_key().cloned();
+        let (caller, is_fresh) = (caller.cloned(), wanted.grant.is_fresh());
         match self.join(place, wanted, is_fresh) {
-            Ok(flight) => Ok(ResponseFuture(State::Waiting {
-                flight,
-                place,
-                target,
-            })),
-            Err(Overloaded) => Err(ExchangeError::new(
-                ExchangeErrorKind::Overloaded,
-                target.as_deref(),
-                "too many exchanges are under way",
-            )),
+            Ok((flight, is_first)) => {
+                let waiter = Waiter {
+                    engine: Arc::clone(self),
+                    place,
+                    caller,
+                    target,
+                    joined_at: (!is_first).then(Instant::now),
+                    is_recorded,
+                    proof_key,
+                };
+                ResponseFuture(State::Waiting(flight, Box::new(waiter)))
+            }
+            Err(Overloaded) => {
+                let problem = "too many exchanges are under way";
+                let kind = ExchangeErrorKind::Overloaded;
+                let error = ExchangeError::new(kind, target.as_deref(), problem);
+                self.failed(error, caller.as_ref(), is_recorded)
+            }
         }
+    }
+
+    /// The future of a failure that needs no exchange.
+    fn failed(
+        &self,
+        error: ExchangeError,
+        caller: Option<&Caller>,
+        is_recorded: bool,
+    ) -> ResponseFuture {
+        if is_recorded {
+            observe::call_not_made(&error.failure(), self.settings.call_of(caller));
+        }
+        ResponseFuture::failed(error)
+    }
+
+    fn obtained_cached(&self, wanted: &Wanted, token: &IssuedToken) {
+        let call = self.settings.call_with(&wanted.grant);
+        let target = wanted.grant.target().map(|target| &**target);
+        observe::token_obtained(observe::Source::Cache, call, target, token);
     }
 
     /// Where the outcome is cached; fails if nothing may be exchanged for the caller.
@@ -122,26 +177,33 @@ impl Engine {
 
     fn key(&self, wanted: &Wanted) -> Option<CacheKey> {
         let keys = self.keys.as_ref()?;
-        let now = self.settings.certificate.as_ref();
-        let bound = now.map(|now| keys.bound_to_certificate(&now.0()));
+        let certificate = self.settings.certificate();
+        let bound = certificate.map(|thumbprint| keys.bound_to_certificate(&thumbprint));
         let dialect = self.settings.dialect_of(wanted).identity();
         Some(bound.as_ref().unwrap_or(keys).key(&dialect, &wanted.grant))
     }
 
+    /// Joins the flight of an exchange. Also returns whether it was started for this call.
     fn join(
         self: &Arc<Self>,
         place: Place,
         wanted: Wanted,
         is_renewal: bool,
-    ) -> Result<Flight<Outcome>, Overloaded> {
+    ) -> Result<(Flight<Outcome>, bool), Overloaded> {
         let flights = match wanted.grant {
             Grant::Exchange(_) => &self.flights,
             Grant::ClientCredentials { .. } => &self.own_flights,
         };
-        flights.join(place.key, place.subject.0, || {
-            let (engine, cause) = (Arc::clone(self), observe::Span::here());
-            async move { engine.fly(place, wanted, is_renewal, &cause).await }
-        })
+        let mut is_first = false;
+        let flight = flights.join(place.key, place.subject.0, || {
+            is_first = true;
+            let (engine, cause) = (Arc::clone(self), observe::Cause::here());
+            let trace = cause.trace();
+            trace::within(trace, async move {
+                engine.fly(place, wanted, is_renewal, &cause).await
+            })
+        })?;
+        Ok((flight, is_first))
     }
 
     /// Runs one request in a task of its own; a success is cached before the flight ends.
@@ -150,16 +212,32 @@ impl Engine {
         place: Place,
         wanted: Wanted,
         is_renewal: bool,
-        cause: &observe::Span,
+        cause: &observe::Cause,
     ) -> Outcome {
         // A call that missed the cache just before another flight ended starts this flight after
         // it.
         if !is_renewal && let Some(hit) = self.tokens.get(&place, self.settings.clock.now()) {
-            if let Err(error) = &hit.outcome {
-                observe::call_not_made(&error.failure());
+            if let Ok(token) = &hit.outcome {
+                cause.span().enter(|| self.obtained_cached(&wanted, token));
             }
             return hit.outcome;
         }
+        if let Some(first) = self.settings.fleet.as_ref().and_then(Fleet::first_attempt) {
+            first.await;
+        }
+        let shared = self.shared(&wanted);
+        let lease = match &shared {
+            Some(shared) if is_renewal => self.renewed(shared, &wanted, &place).await,
+            Some(shared) => self.adopted(shared, &wanted, &place).await,
+            None => Err(None),
+        };
+        let lease = match lease {
+            Ok(token) => {
+                cause.span().enter(|| self.obtained_shared(&wanted, &token));
+                return Ok(token);
+            }
+            Err(lease) => lease,
+        };
         let target = wanted.grant.target().cloned();
         let under_way = observe::Exchange::new(target.as_deref(), cause);
         let (start, started_at) = (Instant::now(), self.settings.clock.now());
@@ -176,11 +254,17 @@ impl Engine {
                 // bound to.
                 let is_unbound = self.settings.certificate.is_none();
                 if is_unbound || self.key(&wanted) == Some(place.key) {
-                    let (token, start) = (token.clone(), (start, started_at));
-                    self.tokens.insert(place, token, start, session);
+                    let start = (start, started_at);
+                    let usable = self.tokens.insert(place, token.clone(), start, session);
+                    if let Some(shared) = &shared {
+                        shared.share(token, started_at, usable);
+                    }
                 }
             }
             Err(error) => {
+                if let Some((shared, lease)) = shared.as_ref().zip(lease) {
+                    shared.release(lease);
+                }
                 let rejects_client = error.rejects_client().is_some_and(|error| {
                     let subject = place.subject.0;
                     self.client_rejection.record(credential, subject, error)
@@ -195,13 +279,26 @@ impl Engine {
             }
         }
         self.tokens.sweep(self.settings.clock.now());
-        let failure = outcome.as_ref().err().map(ExchangeError::failure);
-        under_way.ended(target.as_deref(), failure.as_ref(), start.elapsed());
+        let failure = outcome.as_ref().map_err(ExchangeError::failure);
+        let call = self.settings.call_with(&wanted.grant);
+        under_way.ended(
+            cause,
+            call,
+            target.as_deref(),
+            failure.as_ref().copied(),
+            start.elapsed(),
+        );
         outcome
     }
 
     async fn fetch(self: &Arc<Self>, wanted: &Wanted, place: &Place, start: Instant) -> Outcome {
         let deadline = start + self.settings.deadline;
+        if wanted.grant.proof_key().is_some()
+            && let Some(dpop) = &self.settings.dpop
+        {
+            // For the next call: this one has its key.
+            let _ = timeout_at(deadline, dpop.renew()).await;
+        }
         let (request, sent) = self.with_actor(wanted.clone(), deadline).await?;
         let asker = self.asker(wanted, place);
         let outcome = self
@@ -250,7 +347,7 @@ impl Engine {
                 (token, Renewal::Fetched)
             }
             Kind::ClientCredentials(target) => {
-                let own = self.request(Grant::client_credentials(target.clone()).into());
+                let own = self.request(Grant::client_credentials(target.clone()).into(), false);
                 // Boxed, since a flight may wait for another flight.
                 let own: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(own);
                 let own = own
@@ -289,7 +386,7 @@ impl Engine {
     }
 
     /// Rejects a caller whose own token has expired or was revoked, even if a token is cached.
-    fn check_caller(
+    pub(super) fn check_caller(
         &self,
         caller: &Caller,
         target: Option<&Target>,
@@ -299,9 +396,16 @@ impl Engine {
         let server = self.endpoint.server().issuer();
         if issuer != server && !self.settings.subject_issuers.contains(issuer) {
             let kind = ExchangeErrorKind::ClientMisconfigured;
+            let change = match server.near_miss(issuer.as_str()) {
+                None => {
+                    "exchange it at its own issuer, or allow it with `allow_subjects_of`".to_owned()
+                }
+                Some(difference) => format!(
+                    "they differ {difference}, so configure both as the server writes `iss`"
+                ),
+            };
             let problem = format!(
-                "the caller's token is of issuer \"{issuer}\", but tokens are exchanged at \"{server}\": exchange it \
-                 at its own issuer, or allow it with `allow_subjects_of`"
+                "the caller's token is of issuer \"{issuer}\", but tokens are exchanged at \"{server}\": {change}"
             );
             return Err(ExchangeError::new(kind, target, problem));
         }
@@ -311,7 +415,17 @@ impl Engine {
         } else if self.revocations.cover(subject, caller, wall) {
             "the caller's own token was revoked"
         } else {
-            return Ok(subject);
+            let fleet = self.settings.fleet.as_ref();
+            match fleet.map_or(Standing::Good, |fleet| fleet.standing(caller)) {
+                Standing::Good => return Ok(subject),
+                Standing::Revoked => "the caller's own token was revoked by a logout",
+                Standing::Unknown => {
+                    let problem = "nothing was heard of the shared store for longer than the fleet \
+                                   allows, so a logout may have been missed";
+                    let kind = ExchangeErrorKind::Transient;
+                    return Err(ExchangeError::new(kind, target, problem));
+                }
+            }
         };
         let kind = ExchangeErrorKind::SubjectInvalid;
         Err(ExchangeError::new(kind, target, problem))

@@ -2,9 +2,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use obo_core::Target;
+use obo_core::binding::dpop::ProofKey;
+use obo_core::{Caller, Target};
+use tokio::time::Instant;
 
 use super::cache::Place;
+use super::engine::Engine;
 use super::entries::Outcome;
 use super::{Exchanged, TokenSource};
 use crate::idp::flight::{Flight, Interrupted};
@@ -18,22 +21,55 @@ pub struct ResponseFuture(pub(super) State);
 
 pub(super) enum State {
     Known(Option<Result<Exchanged, ExchangeError>>),
-    Waiting {
-        flight: Flight<Outcome>,
-        place: Place,
-        target: Option<Arc<Target>>,
-    },
+    Waiting(Flight<Outcome>, Box<Waiter>),
+}
+
+/// A call that waits for an exchange.
+pub(super) struct Waiter {
+    pub(super) engine: Arc<Engine>,
+    pub(super) place: Place,
+    pub(super) caller: Option<Caller>,
+    pub(super) target: Option<Arc<Target>>,
+    /// When it joined the exchange of another call; `None` if it started the exchange.
+    pub(super) joined_at: Option<Instant>,
+    pub(super) is_recorded: bool,
+    /// The key that the token is bound to.
+    pub(super) proof_key: Option<Arc<ProofKey>>,
+}
+
+impl Waiter {
+    fn landed(&self, landed: Result<Outcome, Interrupted>) -> Result<Exchanged, ExchangeError> {
+        let target = self.target.as_deref();
+        let issued = landed.unwrap_or_else(|Interrupted| {
+            let problem = "the exchange was interrupted";
+            let kind = ExchangeErrorKind::Transient;
+            Err(ExchangeError::new(kind, target, problem))
+        });
+        if self.is_recorded {
+            let call = observe::Call {
+                key: self.proof_key.as_ref().map(|key| key.thumbprint()),
+                ..self.engine.settings.call_of(self.caller.as_ref())
+            };
+            match (&issued, self.joined_at) {
+                (Ok(token), Some(at)) => {
+                    let source = observe::Source::Shared(at.elapsed());
+                    observe::token_obtained(source, call, target, token);
+                }
+                // The exchange itself has recorded it.
+                (Ok(_), None) => {}
+                (Err(error), _) => observe::call_not_made(&error.failure(), call),
+            }
+        }
+        issued.map(|token| Exchanged {
+            token,
+            source: TokenSource::Exchange,
+            place: self.place,
+            proof_key: self.proof_key.clone(),
+        })
+    }
 }
 
 impl ResponseFuture {
-    /// Reports a call that is not made, unless an exchange of its own reports it.
-    pub(in crate::outbound) fn reported(self) -> Self {
-        if let State::Known(Some(Err(error))) = &self.0 {
-            observe::call_not_made(&error.failure());
-        }
-        self
-    }
-
     pub(in crate::outbound) fn failed(error: ExchangeError) -> Self {
         Self(State::Known(Some(Err(error))))
     }
@@ -48,26 +84,11 @@ impl Future for ResponseFuture {
                 Some(known) => Poll::Ready(known),
                 None => polled_after_completion("exchange::ResponseFuture"),
             },
-            State::Waiting {
-                flight,
-                place,
-                target,
-            } => {
+            State::Waiting(flight, waiter) => {
                 let landed = ready!(Pin::new(flight).poll(cx));
-                let issued = landed.unwrap_or_else(|Interrupted| {
-                    let problem = "the exchange was interrupted";
-                    let kind = ExchangeErrorKind::Transient;
-                    let error = ExchangeError::new(kind, target.as_deref(), problem);
-                    observe::call_not_made(&error.failure());
-                    Err(error)
-                });
-                let place = *place;
+                let exchanged = waiter.landed(landed);
                 self.0 = State::Known(None);
-                Poll::Ready(issued.map(|token| Exchanged {
-                    token,
-                    source: TokenSource::Exchange,
-                    place,
-                }))
+                Poll::Ready(exchanged)
             }
         }
     }

@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use obo_core::binding::Proven;
+use obo_core::binding::dpop::ProofKey;
 use obo_core::dialect::Registration;
 use obo_core::{
-    BearerToken, Caller, ErrorClass, IntrospectionResponse, IssuedToken, Target,
-    TokenEndpointError, TokenRequest, introspection_refusal, is_json,
+    BearerToken, Caller, ErrorClass, Grant, IntrospectionResponse, IssuedToken, Target,
+    TokenEndpointError, TokenRequest, TokenScheme, introspection_refusal, is_json,
 };
+use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::builder::Settings;
@@ -19,6 +22,7 @@ use crate::idp::admission::{Admission, Asker};
 use crate::idp::endpoint::{
     AskError, Endpoint, Patience, Sender, introspection_endpoint, token_endpoint,
 };
+use crate::idp::proofs::has_nonce;
 use crate::idp::server::AuthorizationServer;
 use crate::outbound::error::ExchangeError;
 
@@ -59,7 +63,18 @@ impl TokenEndpoint {
         let patience = Patience::new(deadline, settings.deadline, RETRIES);
         let attempt = || self.attempt(wanted, settings, patience);
         let issued = self.endpoint.call(asker, target, patience, attempt).await;
-        issued.map_err(|error| ExchangeError::of_grant(&wanted.grant, error))
+        issued.map_err(|error| {
+            let error = match refuses_client(&error) {
+                None => error,
+                Some(change) => {
+                    let (id, issuer) = (settings.client.id(), self.server().issuer());
+                    error.of_setup(&format!(
+                        "this service is client {id:?} of {issuer}: {change}"
+                    ))
+                }
+            };
+            ExchangeError::of_grant(&wanted.grant, error)
+        })
     }
 
     async fn attempt(
@@ -71,22 +86,40 @@ impl TokenEndpoint {
         let grant = &wanted.grant;
         let by = Registration::new(self.server().issuer(), settings.client.id());
         let dialect = settings.dialect_of(wanted);
-        let form = dialect.request(grant, by).map_err(AskError::NotAsked)?;
         let sender = Sender {
             client: &settings.client,
             clock: &settings.clock,
             accept: "application/json",
             patience,
+            proof_key: grant.proof_key().map(|key| &**key),
+            has_certificate: settings.certificate.is_some(),
         };
-        let grant_type = form.pairs().find(|(name, _)| *name == "grant_type");
-        let grant_type = grant_type.map(|(_, grant)| grant.to_owned());
+        let certificate = settings.certificate();
         let mut unlisted = None;
-        let response = self.endpoint.post(sender, form, |metadata, is_mutual_tls| {
-            unlisted = grant_type.filter(|grant| metadata.leaves_out_grant(grant));
-            token_endpoint(metadata, is_mutual_tls)
-        });
-        let response = response.await?;
+        let mut has_retried = false;
+        let response = loop {
+            let form = dialect.request(grant, by).map_err(AskError::NotAsked)?;
+            let grant_type = form.pairs().find(|(name, _)| *name == "grant_type");
+            let grant_type = grant_type.map(|(_, grant)| grant.to_owned());
+            let response = self.endpoint.post(sender, form, |metadata, is_mutual_tls| {
+                unlisted = grant_type.filter(|grant| metadata.leaves_out_grant(grant));
+                token_endpoint(metadata, is_mutual_tls)
+            });
+            let response = response.await?;
+            if sender.proof_key.is_none() || !demands_nonce(&response) {
+                break response;
+            }
+            if has_retried || !has_nonce(response.headers()) {
+                return Err(without_nonce(has_retried)
+                    .with_status(response.status())
+                    .into());
+            }
+            has_retried = true;
+        };
         let issued = dialect.response(grant, &response, settings.clock.now());
+        // A dialect from elsewhere may not know of proofs.
+        let issued = issued.and_then(|issued| check_scheme(grant, issued));
+        let issued = issued.and_then(|issued| check_certificate(certificate, settings, issued));
         let issued = issued.map_err(|error| {
             let error = error.with_status(response.status());
             match &unlisted {
@@ -105,8 +138,12 @@ impl TokenEndpoint {
             true => {
                 let caller = grant.subject();
                 let caller = caller.filter(|_| !dialect.has_pairwise_subjects());
-                let introspected = self.introspected(sender, issued, target, caller).await;
-                introspected.map_err(AskError::after_another)
+                let proven = Proven {
+                    key: sender.proof_key.map(ProofKey::thumbprint),
+                    certificate: certificate.as_ref(),
+                };
+                let introspected = self.introspected(sender, issued, target, caller, proven);
+                introspected.await.map_err(AskError::after_another)
             }
             false => Ok(issued),
         }
@@ -119,12 +156,17 @@ impl TokenEndpoint {
         issued: IssuedToken,
         target: &Target,
         caller: Option<&Caller>,
+        proven: Proven<'_>,
     ) -> Result<IssuedToken, AskError> {
         let token = BearerToken::parse(issued.expose()).map_err(|error| {
             let class = ErrorClass::ResponseUnusable;
             TokenEndpointError::new(class, error.to_string())
         })?;
         let form = TokenRequest::introspection(token);
+        let sender = Sender {
+            proof_key: None,
+            ..sender
+        };
         let sent = self.endpoint.post(sender, form, introspection_endpoint);
         let response = sent.await?;
         let now = sender.clock.now();
@@ -132,7 +174,7 @@ impl TokenEndpoint {
             return Err(introspection_refusal(&response, now).into());
         }
         read_json(&response)
-            .and_then(|read| read.confirm_issued(issued, target, caller, now))
+            .and_then(|read| read.confirm_issued(issued, target, caller, proven, now))
             .map_err(|error| error.with_status(response.status()).into())
     }
 
@@ -151,6 +193,62 @@ impl TokenEndpoint {
     }
 }
 
+/// Whether the server demands a nonce in the proof (RFC 9449 section 8).
+fn demands_nonce(response: &Response<Bytes>) -> bool {
+    #[derive(Deserialize)]
+    struct Body {
+        error: String,
+    }
+    let body = || serde_json::from_slice(response.body());
+    response.status() == StatusCode::BAD_REQUEST
+        && body().is_ok_and(|body: Body| body.error == "use_dpop_nonce")
+}
+
+fn without_nonce(has_retried: bool) -> TokenEndpointError {
+    let problem = match has_retried {
+        true => "the token endpoint demands another nonce than the one it has just sent",
+        false => "the token endpoint demands a nonce, but its response has no usable `DPoP-Nonce`",
+    };
+    TokenEndpointError::unusable(problem).with_oauth("use_dpop_nonce", None)
+}
+
+/// A token that must be bound to a key is never sent as a bearer token, and no other as a bound
+/// one.
+fn check_scheme(grant: &Grant, issued: IssuedToken) -> Result<IssuedToken, TokenEndpointError> {
+    let is_bound = issued.scheme() == TokenScheme::Dpop;
+    match is_bound == grant.proof_key().is_some() {
+        true => Ok(issued),
+        false if is_bound => Err(TokenEndpointError::unusable(
+            "the issued token is bound to a key, but the request had no proof of one",
+        )),
+        false => Err(TokenEndpointError::unusable(
+            "the issued token is a bearer token, and not bound to the key of the proof",
+        )),
+    }
+}
+
+/// A JWT that must be bound to the certificate of this service says so (RFC 8705 section 3.1). The
+/// certificate may have been renewed while the request was under way.
+fn check_certificate(
+    certificate: Option<[u8; 32]>,
+    settings: &Settings,
+    issued: IssuedToken,
+) -> Result<IssuedToken, TokenEndpointError> {
+    let bound = certificate.and_then(|certificate| Some((certificate, issued.binding()?)));
+    let Some((certificate, binding)) = bound else {
+        return Ok(issued);
+    };
+    let bound = binding.certificate;
+    match bound.is_some() && (bound == Some(certificate) || bound == settings.certificate()) {
+        true => Ok(issued),
+        false => Err(TokenEndpointError::unusable(
+            "the issued token is not bound to the certificate of this service: `x5t#S256` in its `cnf` \
+             is missing or of another certificate; let the server bind tokens of this client, and \
+             connect to it with the certificate",
+        )),
+    }
+}
+
 /// Only JSON is a response, whatever else the body looks like.
 fn read_json(response: &Response<Bytes>) -> Result<IntrospectionResponse, TokenEndpointError> {
     match is_json(response.headers()) {
@@ -159,6 +257,22 @@ fn read_json(response: &Response<Bytes>) -> Result<IntrospectionResponse, TokenE
             ErrorClass::ResponseUnusable,
             "introspection of the issued token: the response's content type is not `application/json`",
         )),
+    }
+}
+
+/// What to change if the server's response rejects the client or its credential.
+fn refuses_client(error: &TokenEndpointError) -> Option<&'static str> {
+    if error.class() != ErrorClass::ClientMisconfigured {
+        return None;
+    }
+    match (error.status()?, error.oauth_code()) {
+        (_, Some("invalid_client")) | (StatusCode::UNAUTHORIZED, None) => Some(
+            "compare its identifier, its method of authentication and its secret or key with the registration there",
+        ),
+        (_, Some("unauthorized_client")) => {
+            Some("allow it the grant there, such as token exchange")
+        }
+        _ => None,
     }
 }
 

@@ -2,21 +2,42 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use obo_core::{Caller, ConfigError, ExchangeRequest, IssuedToken, Issuer, Target, UnixTime};
+use http::{HeaderMap, HeaderValue, Method};
+use obo_core::binding::dpop::ProofKey;
+use obo_core::{
+    Algorithm, Caller, ConfigError, ExchangeRequest, IssuedToken, Issuer, Target, UnixTime,
+};
 use tower_service::Service;
 
 use super::cache::Place;
 use super::engine::Engine;
 use super::future::ResponseFuture;
 use super::wanted::Wanted;
+use crate::idp::client_auth::DpopKey;
 use crate::observe;
-use crate::outbound::error::ExchangeError;
+use crate::outbound::destination::Found;
+use crate::outbound::error::{ExchangeError, ExchangeErrorKind};
 
 /// Exchanges tokens at one authorization server, as one client: a service of [`ExchangeRequest`]s
 /// with a cache.
 ///
 /// [`builder`](Self::builder) configures one. Clones share its cache: make one per process and
 /// authorization server. It requires a tokio runtime.
+///
+/// | for | use |
+/// | --- | --- |
+/// | calls on behalf of users | [`to`], [`to_destination`], [`to_destinations`] |
+/// | calls as this service itself | [`app_only_to`] and its variants |
+/// | a client that is not a tower service | [`token`], [`app_only_token`] |
+/// | a logout | [`revoke`] |
+///
+/// [`to`]: Self::to
+/// [`to_destination`]: Self::to_destination
+/// [`to_destinations`]: Self::to_destinations
+/// [`app_only_to`]: Self::app_only_to
+/// [`token`]: Self::token
+/// [`app_only_token`]: Self::app_only_token
+/// [`revoke`]: Self::revoke
 ///
 /// ```
 /// use obo::{Client, PrivateKeyJwt, TokenExchange};
@@ -37,12 +58,18 @@ use crate::outbound::error::ExchangeError;
 #[derive(Clone)]
 pub struct TokenExchange(pub(super) Arc<Engine>);
 
+/// What is wrong with a bound destination of an exchange without a key.
+pub(in crate::outbound) const WITHOUT_KEY: &str = "tokens of the destination are bound by `bind_dpop`, but the exchange has no key; set one by \
+     `TokenExchangeBuilder::dpop`";
+
 /// A token and its source.
 #[derive(Clone, Debug)]
 pub struct Exchanged {
     pub(super) token: IssuedToken,
     pub(super) source: TokenSource,
     pub(super) place: Place,
+    /// The key that the token is bound to.
+    pub(super) proof_key: Option<Arc<ProofKey>>,
 }
 
 impl Exchanged {
@@ -62,12 +89,17 @@ impl Exchanged {
 pub enum TokenSource {
     /// It was cached.
     Cache,
-    /// The authorization server issued it for this call, or for a concurrent call that wanted the
-    /// same token.
+    /// The authorization server issued it for this call, for a concurrent call that wanted the same
+    /// token, or for another replica of the [fleet](crate::fleet::Fleet).
     Exchange,
 }
 
 impl TokenExchange {
+    /// Returns the issuer of the authorization server.
+    pub fn issuer(&self) -> &Issuer {
+        self.0.endpoint.server().issuer()
+    }
+
     /// Returns a token for `target` on behalf of `caller`, for clients that are not a tower
     /// service.
     ///
@@ -82,7 +114,7 @@ impl TokenExchange {
     where
         T: TryInto<Target, Error: Into<ConfigError>>,
     {
-        let target = named(target)?;
+        let target = self.named(target, Some(&caller.untyped()))?;
         self.request(ExchangeRequest::new(&caller.untyped(), target))
             .await
     }
@@ -92,7 +124,8 @@ impl TokenExchange {
     ///
     /// Call it when the user logs out, for example on a logout token (OpenID Connect Back-Channel
     /// Logout) with its `iat` as the time. The last 65,536 users are recorded. It affects this
-    /// exchange only: the inbound side accepts those tokens until they expire.
+    /// exchange only: the inbound side accepts those tokens until they expire. For both sides and
+    /// all replicas, see [`Fleet::revoke`](crate::fleet::Fleet::revoke).
     ///
     /// Tokens state their time of issue in whole seconds. A token of the very second of
     /// `issued_until` is refused if this exchange has seen it before. Otherwise it is accepted,
@@ -102,9 +135,116 @@ impl TokenExchange {
         self.0.revoke(issuer, subject, issued_until);
     }
 
+    /// Whether this exchange is ready for calls, for a readiness probe. The counterpart of
+    /// [`ResourceServer::is_ready`](crate::ResourceServer::is_ready) for services whose requests
+    /// need calls.
+    ///
+    /// It is ready once it knows the token endpoint: by configuration, or from the discovery
+    /// document of the authorization server. Once ready it stays ready: if the authorization server
+    /// fails later, calls with a cached token keep working.
+    ///
+    /// It does not wait, and it exchanges no token. If the document is missing, it fetches it in
+    /// the background, with a pause after a failure. So it needs a tokio runtime.
+    ///
+    /// ```
+    /// # use obo::{ResourceServer, TokenExchange};
+    /// # async fn of(server: ResourceServer, exchange: TokenExchange) -> http::StatusCode {
+    /// match server.is_ready() && exchange.is_ready() {
+    ///     true => http::StatusCode::OK,
+    ///     false => http::StatusCode::SERVICE_UNAVAILABLE,
+    /// }
+    /// # }
+    /// ```
+    pub fn is_ready(&self) -> bool {
+        (self.0.endpoint.server()).has_started(&self.0.settings.clock)
+    }
+
+    /// Returns a proof for one request with this token, the value of its `DPoP` header, for clients
+    /// that are not a tower service; `None` for a bearer token.
+    ///
+    /// `uri` is that of the request as it is sent. Each request needs a new proof, a retry too.
+    /// Pass the response to [`keep_nonce`](Self::keep_nonce).
+    ///
+    /// # Errors
+    ///
+    /// Fails if the operating system has no random bytes, or if the key cannot sign.
+    pub fn proof(
+        &self,
+        exchanged: &Exchanged,
+        method: &Method,
+        uri: &str,
+    ) -> Result<Option<HeaderValue>, ExchangeError> {
+        let Some(key) = &exchanged.proof_key else {
+            return Ok(None);
+        };
+        let token = Some(exchanged.token.expose());
+        let now = self.0.settings.clock.now();
+        let proof = self.0.nonces.prove(key, method.as_str(), uri, token, now);
+        let proof = proof.map_err(|error| ExchangeError::of_token_endpoint(None, error))?;
+        Ok(Some(proof))
+    }
+
+    /// Keeps the nonce for proofs that a response to `uri` may have in its `DPoP-Nonce` header.
+    ///
+    /// If the response is a 401 with the error `use_dpop_nonce`, send the request once more with a
+    /// new [`proof`](Self::proof).
+    pub fn keep_nonce(&self, uri: &str, headers: &HeaderMap) {
+        self.0.nonces.keep(uri, headers);
+    }
+
+    /// The algorithm of the proofs, if tokens can be bound to a key
+    /// ([`dpop`](super::TokenExchangeBuilder::dpop)).
+    pub fn proof_algorithm(&self) -> Option<Algorithm> {
+        let key = self.0.settings.dpop.as_ref().and_then(DpopKey::current)?;
+        Some(key.public().algorithm())
+    }
+
+    /// Whether tokens can be bound to a key.
+    pub(in crate::outbound) fn binds(&self) -> bool {
+        self.0.settings.dpop.is_some()
+    }
+
+    /// The key for the tokens of a destination, if they are bound to one.
+    pub(in crate::outbound) fn proof_key(
+        &self,
+        found: &Found,
+    ) -> Result<Option<Arc<ProofKey>>, ExchangeError> {
+        if !found.is_bound {
+            return Ok(None);
+        }
+        let key = self.0.settings.dpop.as_ref().and_then(DpopKey::current);
+        let without = || {
+            let kind = ExchangeErrorKind::ClientMisconfigured;
+            ExchangeError::new(kind, Some(&found.target), WITHOUT_KEY)
+        };
+        key.map(Some).ok_or_else(without)
+    }
+
     /// The cached token, or a future of it.
     pub(crate) fn request(&self, wanted: impl Into<Wanted>) -> ResponseFuture {
-        self.0.request(wanted.into()).reported()
+        self.0.request(wanted.into(), true)
+    }
+
+    /// Records a call that is not made, because there is nothing to exchange.
+    pub(crate) fn not_made(&self, error: &ExchangeError, caller: Option<&Caller>) {
+        observe::call_not_made(&error.failure(), self.0.settings.call_of(caller));
+    }
+
+    /// Converts a target; records a mistake in its name as a call that is not made.
+    pub(in crate::outbound) fn named<T>(
+        &self,
+        target: T,
+        caller: Option<&Caller>,
+    ) -> Result<Target, ExchangeError>
+    where
+        T: TryInto<Target, Error: Into<ConfigError>>,
+    {
+        target.try_into().map_err(|error| {
+            let error: ConfigError = error.into();
+            let error = ExchangeError::of_token_endpoint(None, error.into());
+            self.not_made(&error, caller);
+            error
+        })
     }
 
     /// Evicts a token that the called service rejected. Returns whether another token may be
@@ -112,19 +252,6 @@ impl TokenExchange {
     pub(crate) fn reject(&self, exchanged: &Exchanged) -> bool {
         self.0.tokens.reject(&exchanged.place, &exchanged.token)
     }
-}
-
-/// Converts a target; reports a mistake in its name as a call that is not made.
-pub(in crate::outbound) fn named<T>(target: T) -> Result<Target, ExchangeError>
-where
-    T: TryInto<Target, Error: Into<ConfigError>>,
-{
-    target.try_into().map_err(|error| {
-        let error: ConfigError = error.into();
-        let error = ExchangeError::of_token_endpoint(None, error.into());
-        observe::call_not_made(&error.failure());
-        error
-    })
 }
 
 impl Service<ExchangeRequest> for TokenExchange {

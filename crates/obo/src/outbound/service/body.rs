@@ -7,18 +7,23 @@ use http::{HeaderMap, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::downstream::is_unauthenticated;
+use super::downstream::{Refusal, is_unauthenticated, refusal_in};
+use super::future::Bound;
 use super::web_frames::WebFrames;
+use crate::idp::proofs::DPOP_NONCE;
 use crate::outbound::exchange::{Exchanged, TokenExchange};
 
 /// How many pieces of one data frame are read.
 const PIECES: usize = 16;
 
 pin_project! {
-    /// The body of a response to a call with a token, passed on unchanged.
+    /// The body of a response to a call with a token, passed on unchanged but for a nonce in its
+    /// trailers, which is removed.
     ///
     /// A gRPC response carries its status at its end: in its trailers or, for gRPC-Web, in the last
-    /// frame of the body. If the status is `UNAUTHENTICATED`, the token is evicted.
+    /// frame of the body. If the status is `UNAUTHENTICATED`, the token is evicted. The request has
+    /// been processed then, so it is not sent again. If the trailers demand a nonce in the proof,
+    /// the token stays cached, and the next request has the nonce.
     #[derive(Default)]
     pub struct ResponseBody<B> {
         #[pin]
@@ -31,6 +36,7 @@ pin_project! {
 struct Watch {
     exchange: TokenExchange,
     exchanged: Exchanged,
+    bound: Option<Box<Bound>>,
     web: Option<WebFrames>,
 }
 
@@ -56,10 +62,12 @@ pub(super) fn watched<B>(
     response: Response<B>,
     exchange: &TokenExchange,
     exchanged: Exchanged,
+    bound: Option<Box<Bound>>,
 ) -> Response<ResponseBody<B>> {
     let watch = awaited(response.status(), response.headers()).map(|web| Watch {
         exchange: exchange.clone(),
         exchanged,
+        bound,
         web,
     });
     response.map(|inner| ResponseBody { inner, watch })
@@ -92,16 +100,32 @@ fn awaited(status: StatusCode, headers: &HeaderMap) -> Option<Option<WebFrames>>
 }
 
 impl Watch {
-    fn rejects<D: Buf>(&mut self, frame: &Frame<D>) -> bool {
-        match (frame.data_ref(), &mut self.web) {
-            (Some(data), Some(web)) => {
-                let mut pieces = [IoSlice::new(&[]); PIECES];
-                let count = data.chunks_vectored(&mut pieces);
-                let mut pieces = pieces.iter().take(count);
-                pieces.any(|piece| web.is_unauthenticated(piece))
-            }
-            _ => frame.trailers_ref().is_some_and(is_unauthenticated),
+    /// Whether the frame rejects the token.
+    fn rejects<D: Buf>(&mut self, frame: &mut Frame<D>) -> bool {
+        if let Some(trailers) = frame.trailers_mut() {
+            return self.trailers_reject(trailers);
         }
+        let (Some(data), Some(web)) = (frame.data_ref(), &mut self.web) else {
+            return false;
+        };
+        let mut pieces = [IoSlice::new(&[]); PIECES];
+        let count = data.chunks_vectored(&mut pieces);
+        let mut pieces = pieces.iter().take(count);
+        pieces.any(|piece| web.is_unauthenticated(piece))
+    }
+
+    fn trailers_reject(&self, trailers: &mut HeaderMap) -> bool {
+        if let Some(bound) = &self.bound {
+            self.exchange.keep_nonce(&bound.url, trailers);
+        }
+        // It is for this service, not for its caller.
+        trailers.remove(&DPOP_NONCE);
+        is_unauthenticated(trailers)
+            && match refusal_in(trailers, self.bound.is_some()) {
+                // Another token would be refused in the same way.
+                Refusal::Proof | Refusal::Nonce => false,
+                Refusal::Token | Refusal::StepUp(_) => true,
+            }
     }
 }
 
@@ -114,8 +138,8 @@ impl<B: Body> Body for ResponseBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
-        let frame = ready!(this.inner.poll_frame(cx));
-        if let (Some(watch), Some(Ok(frame))) = (this.watch.as_mut(), &frame)
+        let mut frame = ready!(this.inner.poll_frame(cx));
+        if let (Some(watch), Some(Ok(frame))) = (this.watch.as_mut(), &mut frame)
             && watch.rejects(frame)
         {
             watch.exchange.reject(&watch.exchanged);

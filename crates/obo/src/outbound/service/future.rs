@@ -16,8 +16,9 @@ use super::body::{ResponseBody, watched};
 use super::downstream::{Refusal, refusal};
 use super::replay::{Again, Resend};
 use crate::box_error::BoxError;
+use crate::idp::proofs::{DPOP, DPOP_NONCE, has_nonce};
 use crate::observe;
-use crate::outbound::error::{CallError, ExchangeError};
+use crate::outbound::error::{CallError, ExchangeError, ExchangeErrorKind};
 use crate::outbound::exchange::{Exchanged, ResponseFuture as Exchanging, TokenExchange, Wanted};
 use crate::polled::polled_after_completion;
 
@@ -37,6 +38,8 @@ pin_project! {
         of_user: Option<Arc<Target>>,
         // Taken when the first token is rejected.
         second: Option<Second<S, B>>,
+        // Set if the token is bound, so that each request needs a proof.
+        bound: Option<Box<Bound>>,
     }
 }
 
@@ -77,6 +80,44 @@ impl<S: Clone, B> Pending<S, B> {
     }
 }
 
+/// What the proofs of a request need.
+pub(super) struct Bound {
+    /// Of the request as it is sent, without its query.
+    pub(super) url: String,
+    /// How many requests were sent.
+    attempts: u32,
+}
+
+/// The most requests of one call.
+const ATTEMPTS: u32 = 2;
+
+const UNUSABLE: ExchangeErrorKind = ExchangeErrorKind::ResponseUnusable;
+
+/// A response that demands a nonce in the proof.
+#[derive(Clone, Copy, Default)]
+struct Demand {
+    has_nonce: bool,
+    /// Whether no other request may follow.
+    is_last: bool,
+}
+
+impl Demand {
+    /// Why it cannot be met.
+    fn problem(self) -> Option<&'static str> {
+        match self {
+            Self {
+                has_nonce: false, ..
+            } => Some(
+                "the called service demands a nonce in the proof, but its response has no usable `DPoP-Nonce`",
+            ),
+            Self { is_last: true, .. } => Some(
+                "the called service demands another nonce in the proof than the one it has just sent",
+            ),
+            _ => None,
+        }
+    }
+}
+
 /// The data of a second attempt, if there may be one.
 struct Second<S, B> {
     wanted: Wanted,
@@ -103,10 +144,11 @@ where
     S: Service<Request<B>>,
 {
     /// Calls the inner service, which is ready, when the token arrives. If the token is rejected,
-    /// calls it once more as `replay` says.
+    /// calls it once more as `replay` says. With a `url`, requests have proofs for it.
     pub(super) fn new(
         exchange: TokenExchange,
         wanted: Result<Wanted, ExchangeError>,
+        url: Option<String>,
         request: Request<B>,
         inner: &mut S,
         replay: &impl Resend<B>,
@@ -139,18 +181,20 @@ where
             exchange,
             of_user,
             second,
+            bound: url.map(|url| Box::new(Bound { url, attempts: 0 })),
         }
     }
 
     fn failed(exchange: TokenExchange, error: ExchangeError) -> Self {
         Self {
             state: State::Exchanging {
-                exchanging: Exchanging::failed(error).reported(),
+                exchanging: Exchanging::failed(error),
                 pending: None,
             },
             exchange,
             of_user: None,
             second: None,
+            bound: None,
         }
     }
 }
@@ -166,7 +210,12 @@ where
         }
     }
 
-    fn calling(exchanged: Exchanged, pending: Pending<S, B>) -> Self {
+    fn calling(
+        exchange: &TokenExchange,
+        bound: Option<&mut Bound>,
+        exchanged: Exchanged,
+        pending: Pending<S, B>,
+    ) -> Result<Self, ExchangeError> {
         let Pending {
             mut request,
             mut inner,
@@ -176,13 +225,21 @@ where
         request
             .headers_mut()
             .insert(header::AUTHORIZATION, authorization);
-        Self::Calling {
+        // A proof of the caller's own is not for this request.
+        request.headers_mut().remove(&DPOP);
+        if let Some(bound) = bound {
+            bound.attempts += 1;
+            if let Some(proof) = exchange.proof(&exchanged, request.method(), &bound.url)? {
+                request.headers_mut().insert(&DPOP, proof);
+            }
+        }
+        Ok(Self::Calling {
             future: match is_ready {
                 true => Either::Left(inner.call(request)),
                 false => Either::Right(inner.oneshot(request)),
             },
             exchanged: Some(exchanged),
-        }
+        })
     }
 }
 
@@ -208,10 +265,12 @@ where
                         return Poll::Pending;
                     };
                     let exchanged = exchanged.map_err(CallError::Exchange)?;
-                    match pending.take() {
-                        Some(pending) => State::calling(exchanged, pending),
-                        None => polled_after_completion(POLLED),
-                    }
+                    let Some(pending) = pending.take() else {
+                        polled_after_completion(POLLED)
+                    };
+                    let bound = this.bound.as_deref_mut();
+                    let calling = State::calling(this.exchange, bound, exchanged, pending);
+                    calling.map_err(CallError::Exchange)?
                 }
                 StateProjection::Calling { future, exchanged } => {
                     let called = ready!(future.poll(cx));
@@ -221,12 +280,45 @@ where
                     let Some(exchanged) = exchanged.take() else {
                         polled_after_completion(POLLED)
                     };
-                    let may_try_again = match refusal(&response) {
-                        None => false,
-                        Some(Refusal::Token) => this.exchange.reject(&exchanged),
+                    let (refusal, demand) = match this.bound.as_deref() {
+                        None => (refusal(&response, false), Demand::default()),
+                        Some(bound) => {
+                            this.exchange.keep_nonce(&bound.url, response.headers());
+                            let demand = Demand {
+                                has_nonce: has_nonce(response.headers()),
+                                is_last: bound.attempts >= ATTEMPTS,
+                            };
+                            (refusal(&response, true), demand)
+                        }
+                    };
+                    // It is for this service, not for its caller.
+                    response.headers_mut().remove(&DPOP_NONCE);
+                    let again = match refusal {
+                        // Another token would be refused in the same way.
+                        None | Some(Refusal::Proof) => None,
+                        Some(Refusal::Token) => match this.exchange.reject(&exchanged) {
+                            false => None,
+                            true => second.and_then(Second::pending).map(|(wanted, pending)| {
+                                State::exchanging(this.exchange, wanted, pending)
+                            }),
+                        },
+                        Some(Refusal::Nonce) => {
+                            if let Some(problem) = demand.problem() {
+                                let (target, kind) = (this.of_user.as_deref(), UNUSABLE);
+                                let error = ExchangeError::new(kind, target, problem);
+                                this.exchange.not_made(&error, None);
+                                return Poll::Ready(Err(CallError::Exchange(error)));
+                            }
+                            let pending = second.and_then(Second::pending);
+                            let sent = pending.map(|(_, pending)| {
+                                let bound = this.bound.as_deref_mut();
+                                State::calling(this.exchange, bound, exchanged.clone(), pending)
+                            });
+                            sent.transpose().map_err(CallError::Exchange)?
+                        }
                         // Without a user, the response is passed on.
                         Some(Refusal::StepUp(needed)) => match this.of_user.as_deref() {
-                            None => false,
+                            None => None,
                             target => {
                                 let error = ExchangeError::of_step_up(target, needed);
                                 observe::step_up_required(&error.failure());
@@ -234,12 +326,15 @@ where
                             }
                         },
                     };
-                    let second = second.filter(|_| may_try_again);
-                    let Some((wanted, pending)) = second.and_then(Second::pending) else {
-                        response.extensions_mut().insert(exchanged.source());
-                        return Poll::Ready(Ok(watched(response, this.exchange, exchanged)));
-                    };
-                    State::exchanging(this.exchange, wanted, pending)
+                    match again {
+                        Some(again) => again,
+                        None => {
+                            response.extensions_mut().insert(exchanged.source());
+                            let bound = this.bound.take();
+                            let watched = watched(response, this.exchange, exchanged, bound);
+                            return Poll::Ready(Ok(watched));
+                        }
+                    }
                 }
             };
             this.state.set(next);

@@ -3,13 +3,49 @@ use tower_layer::Layer;
 
 use super::{Outbound, Replay};
 use crate::outbound::destination::{Destination, Route};
-use crate::outbound::exchange::TokenExchange;
+use crate::outbound::exchange::{TokenExchange, WITHOUT_KEY};
 
 /// Gives a client's requests tokens. Its two kinds are
 /// [`OnBehalfOfLayer`](crate::on_behalf_of::OnBehalfOfLayer) and
 /// [`AppOnlyLayer`](crate::app_only::AppOnlyLayer).
 ///
-/// `U` is whose tokens they are. `R` is how requests are [replayed](Replay), `()` if they are not.
+/// `U` says whose tokens the requests carry: those of a user or those of this service. `R` is how
+/// requests are [replayed](Replay), `()` if they are not.
+///
+/// ```
+/// # #[cfg(not(feature = "default-client"))]
+/// # fn main() {}
+/// # #[cfg(feature = "default-client")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use http::{Request, Response};
+/// use obo::exchange::TokenSource;
+/// use obo::{Client, ClientSecretBasic, TokenExchange};
+/// use obo_testkit::TestIdp;
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// let idp = TestIdp::start().await;
+/// idp.client("service-a").secret("s3cret").may_request("audit");
+/// let client = Client::new("service-a", ClientSecretBasic::new("s3cret"));
+/// let exchange = TokenExchange::builder(idp.issuer(), client).build()?;
+///
+/// // Any client of `http::Request`; this one responds itself.
+/// let http = service_fn(|request: Request<String>| async move {
+///     assert!(request.headers().contains_key("authorization"));
+///     Ok::<_, std::convert::Infallible>(Response::new(String::new()))
+/// });
+/// // `exchange.to` makes the layer for calls on behalf of users.
+/// let tokens = exchange.app_only_to("https://audit.corp.example", "audit")?;
+/// let audit = ServiceBuilder::new().layer(tokens).service(http);
+///
+/// for source in [TokenSource::Exchange, TokenSource::Cache] {
+///     let request = Request::post("https://audit.corp.example/entries").body(String::new())?;
+///     let response = audit.clone().oneshot(request).await?;
+///     assert_eq!(response.extensions().get(), Some(&source));
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct OutboundLayer<U, R = ()> {
@@ -27,6 +63,9 @@ impl<U> OutboundLayer<U> {
     ) -> Result<Self, ConfigError> {
         let destination = destination.checked();
         let destination = destination.map_err(|error| error.within("destination"))?;
+        if destination.is_bound() && !exchange.binds() {
+            return Err(ConfigError::new("destination.bind_dpop", WITHOUT_KEY));
+        }
         Ok(Self::new(exchange, Route::Fixed(destination), source))
     }
 

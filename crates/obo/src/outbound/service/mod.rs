@@ -24,19 +24,24 @@ pub use replay::Replay;
 pub use service::Outbound;
 
 use http::{Extensions, Uri};
+use obo_core::Caller;
 
 use crate::outbound::destination::Route;
 use crate::outbound::error::ExchangeError;
-use crate::outbound::exchange::Wanted;
+use crate::outbound::exchange::{TokenExchange, Wanted};
 
 /// Decides whose tokens a client's requests carry.
 pub(crate) trait Source {
     /// The name of the client in its `Debug` form.
     const NAME: &'static str;
 
+    /// The caller of a request, if it is on behalf of one.
+    fn caller<'c>(&'c self, extensions: &'c Extensions) -> Option<&'c Caller>;
+
     /// What to request for a call to `uri`, if it is a destination.
     fn wanted(
         &self,
+        exchange: &TokenExchange,
         route: &Route,
         extensions: &Extensions,
         uri: &Uri,

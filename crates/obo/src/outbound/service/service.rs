@@ -8,11 +8,49 @@ use super::replay::Resend;
 use super::{OutboundLayer, Replay, ResponseBody, ResponseFuture, Source};
 use crate::box_error::BoxError;
 use crate::outbound::error::CallError;
+use crate::outbound::exchange::Wanted;
 
 /// A client whose requests carry tokens. Its two kinds are [`OnBehalfOf`](crate::OnBehalfOf) and
 /// [`AppOnly`](crate::AppOnly).
 ///
-/// `U` is whose tokens they are. `R` is how requests are [replayed](Replay), `()` if they are not.
+/// `S` is the wrapped client. `U` says whose tokens its requests carry: those of a user or those of
+/// this service. `R` is how requests are [replayed](Replay), `()` if they are not.
+///
+/// ```
+/// # #[cfg(not(feature = "default-client"))]
+/// # fn main() {}
+/// # #[cfg(feature = "default-client")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use http::{Request, Response};
+/// use obo::on_behalf_of::Outbound;
+/// use obo::{Client, ClientSecretBasic, ResourceServer, TokenExchange};
+/// use obo_testkit::TestIdp;
+/// use tower::{ServiceExt, service_fn};
+///
+/// let idp = TestIdp::start().await;
+/// idp.client("service-a").secret("s3cret").may_exchange_to("service-b");
+/// let client = Client::new("service-a", ClientSecretBasic::new("s3cret"));
+/// let exchange = TokenExchange::builder(idp.issuer(), client).build()?;
+///
+/// // Any client of `http::Request`. This one responds itself, with the token that it is sent.
+/// let http = service_fn(|request: Request<String>| async move {
+///     Ok::<_, std::convert::Infallible>(Response::new(request.headers()["authorization"].clone()))
+/// });
+/// let stock = Outbound::new(http, exchange.to("https://stock.corp.example", "service-b")?);
+///
+/// // In a service, the `BearerAuthLayer` validates the token.
+/// let server = ResourceServer::builder("service-a").trust(idp.issuer()).build()?;
+/// let alice = idp.user("alice").audience("service-a").mint();
+/// let caller = server.validate(&alice).await?;
+///
+/// let request = Request::get("https://stock.corp.example/levels").body(String::new())?;
+/// let response = stock.on_behalf_of(&caller).oneshot(request).await?;
+/// let sent = response.into_body().into_inner();
+/// assert_ne!(sent, format!("Bearer {alice}"), "the token is for service-b");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct Outbound<S, U, R = ()> {
@@ -21,7 +59,7 @@ pub struct Outbound<S, U, R = ()> {
 }
 
 impl<S, U, R> Outbound<S, U, R> {
-    /// Wraps `inner`, whose requests get tokens as `layer` says.
+    /// Wraps `inner`, as `layer.layer(inner)` does.
     pub fn new(inner: S, layer: OutboundLayer<U, R>) -> Self {
         Self { inner, layer }
     }
@@ -59,9 +97,22 @@ where
             source,
             replay,
         } = &self.layer;
-        let wanted = source.wanted(route, request.extensions(), request.uri());
+        let wanted = source.wanted(exchange, route, request.extensions(), request.uri());
+        if let Err(error) = &wanted {
+            exchange.not_made(error, source.caller(request.extensions()));
+        }
+        let is_bound = |wanted: &Wanted| wanted.grant.proof_key().is_some();
+        let url = wanted.as_ref().is_ok_and(is_bound);
+        let url = url.then(|| route.url(request.uri()));
         route.correct_host(&mut request);
-        ResponseFuture::new(exchange.clone(), wanted, request, &mut self.inner, replay)
+        ResponseFuture::new(
+            exchange.clone(),
+            wanted,
+            url,
+            request,
+            &mut self.inner,
+            replay,
+        )
     }
 }
 

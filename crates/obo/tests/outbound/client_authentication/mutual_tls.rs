@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{Request, header};
 use obo::authorization_server::HttpService;
 use obo::client::{ClientAuth, ClientSecretPost, SelfSignedTlsClientAuth, TlsClientAuth};
+use obo::exchange::TokenExchangeBuilder;
 use obo::{AuthorizationServer, Client, TokenExchange};
 use serde_json::{Value, json};
 use tower::service_fn;
@@ -17,6 +18,15 @@ use crate::stub::{issued, json as reply};
 
 /// Exchanges once at a server with that metadata; returns the request to the token endpoint.
 async fn asked(id: &str, auth: impl ClientAuth, more: Value) -> Request<Bytes> {
+    asked_with(id, auth, more, |exchange| exchange).await
+}
+
+async fn asked_with(
+    id: &str,
+    auth: impl ClientAuth,
+    more: Value,
+    set: impl FnOnce(TokenExchangeBuilder) -> TokenExchangeBuilder,
+) -> Request<Bytes> {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let posted: Arc<Mutex<Option<Request<Bytes>>>> = Arc::default();
@@ -41,9 +51,8 @@ async fn asked(id: &str, auth: impl ClientAuth, more: Value) -> Request<Bytes> {
         .with_http(http)
         .build()
         .unwrap();
-    let exchange = TokenExchange::builder(server, Client::new(id, auth))
-        .build()
-        .unwrap();
+    let exchange = TokenExchange::builder(server, Client::new(id, auth));
+    let exchange = set(exchange).build().unwrap();
     let exchanged = exchange.token(&caller, audience("service-b")).await;
     exchanged.unwrap();
     posted.lock().unwrap().take().unwrap()
@@ -85,6 +94,17 @@ async fn mtls_endpoint_is_preferred() {
     assert_eq!(asked("a", TlsClientAuth, json!({})).await.uri(), plain);
     let secret = ClientSecretPost::new("s3cret");
     assert_eq!(asked("a", secret, alias()).await.uri(), plain);
+}
+
+/// MT-07
+#[tokio::test]
+async fn binding_alone_prefers_mtls_endpoint() {
+    let secret = || ClientSecretPost::new("s3cret");
+    let bind = |exchange: TokenExchangeBuilder| exchange.bound_to_certificate(|| [1; 32]);
+    let bound = asked_with("a", secret(), alias(), bind).await;
+    assert_eq!(bound.uri(), "https://mtls.idp.example/token");
+    let bound = asked_with("a", secret(), json!({}), bind).await;
+    assert_eq!(bound.uri(), "https://idp.example/token");
 }
 
 /// SP-02

@@ -1,0 +1,291 @@
+//! `obo idp`: an authorization server with a page that mints tokens.
+
+use std::net::TcpListener;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::Child;
+
+use crate::world::World;
+
+/// Sends an HTTP/1.1 request and returns the whole response.
+pub(crate) async fn http(host: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(host).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    response
+}
+
+pub(crate) fn post(host: &str, path: &str, body: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn free_port() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port().to_string()
+}
+
+const USERS: &str = "[[users]]\nname = \"carol\"\naudience = \"service-a\"\nscopes = [\"orders:read\"]\n\
+    claims = { tenant = \"t1\" }\n[[users]]\nname = \"dave\"\n[[clients]]\nid = \"service-a\"\nsecret = \"s3cret\"\n\
+    exchange_to = [\"stock\"]\nintrospect = [\"service-a\"]\n";
+
+/// A running `obo idp`. It is killed when the test ends.
+struct Running {
+    _child: Child,
+    issuer: String,
+    host: String,
+}
+
+impl Running {
+    async fn start(world: &World) -> Self {
+        let (port, page) = (free_port(), free_port());
+        let config = world.file("idp.toml", USERS);
+        let arguments = [
+            "--json", "idp", "-c", &config, "--port", &port, "--page", &page,
+        ];
+        let mut child = world.command(&arguments).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .await
+            .unwrap();
+        let started: Value = serde_json::from_str(&line).unwrap();
+        let host = started["page"].as_str().unwrap();
+        Self {
+            _child: child,
+            issuer: started["issuer"].as_str().unwrap().to_owned(),
+            host: host.trim_start_matches("http://").to_owned(),
+        }
+    }
+
+    /// Posts a form, and returns the status and the body.
+    async fn post(&self, path: &str, body: &str) -> (u16, String) {
+        let response = http(&self.host, &post(&self.host, path, body)).await;
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, body.trim().to_owned())
+    }
+
+    /// The file of a service that trusts this issuer and introspects its tokens.
+    fn service(&self, world: &World, more: &str) -> String {
+        let service = std::fs::read_to_string(world.service()).unwrap();
+        let service = service.replace(world.idp.issuer(), &self.issuer);
+        world.file(
+            "dev.toml",
+            &service.replace("\" }]", &format!("\"{more} }}]")),
+        )
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn minted_token_is_accepted() {
+    let world = World::new().await;
+    let running = Running::start(&world).await;
+    let host = &*running.host;
+    let (_, token) = running.post("/mint", "user=carol&actor=web").await;
+    let token = &*token;
+    let config = running.service(&world, "");
+    let arguments = ["check", "-c", &config, "GET", "/orders/7", "--token", "-"];
+    let ran = world.run(&arguments, token).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let ran = world
+        .run(&["exchange", "-c", &config, "--to", "stock"], token)
+        .await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+
+    let drawn = http(host, &post(host, "/", "user=carol&scope=%3Cb%3E")).await;
+    assert!(
+        drawn.contains("&lt;b&gt;") && !drawn.contains("<b>"),
+        "{drawn}"
+    );
+    assert!(
+        drawn.contains("tenant") && drawn.contains("acts now") || drawn.contains("the subject")
+    );
+    for foreign in [
+        post("evil.example", "/mint", "user=carol"),
+        post(host, "/mint", "user=carol")
+            .replace("connection:", "origin: http://evil.example\r\nconnection:"),
+    ] {
+        let response = http(host, &foreign).await;
+        assert!(response.starts_with("HTTP/1.1 403"), "{response}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_users_and_fields_are_refused() {
+    let world = World::new().await;
+    let running = Running::start(&world).await;
+    for (path, body, problem) in [
+        (
+            "/mint",
+            "user=carla",
+            "unknown user \"carla\", expected one of carol, dave",
+        ),
+        ("/mint", "", "user is missing"),
+        (
+            "/mint",
+            "user=carol&scopes=a",
+            "unknown field \"scopes\", expected one of user, audience",
+        ),
+        ("/mint", "user=carol&user=dave", "user occurs twice"),
+        (
+            "/mint",
+            "user=carol&seconds=5m",
+            "seconds is not a number of seconds",
+        ),
+        (
+            "/mint",
+            "user=carol&form=saml",
+            "form is neither jwt nor opaque",
+        ),
+        ("/revoke", "", "expected either token or user"),
+        ("/revoke", "user=carla", "unknown user"),
+        ("/restore", "token=x", "unknown field"),
+    ] {
+        let (status, response) = running.post(path, body).await;
+        let json: Value = serde_json::from_str(&response).unwrap();
+        let error = json["error"].as_str().unwrap();
+        assert!(
+            status == 400 && error.contains(problem),
+            "{body}: {response}"
+        );
+    }
+    let (status, drawn) = running.post("/", "user=%3Cb%3E").await;
+    assert_eq!(status, 400);
+    assert!(
+        drawn.contains("role=\"alert\"") && drawn.contains("&lt;b&gt;"),
+        "{drawn}"
+    );
+    let (_, response) = running
+        .post(
+            "/mint",
+            "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJodHRwczovL3gifQ.AA",
+        )
+        .await;
+    assert!(!response.contains("eyJ"), "{response}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn times_of_a_token_are_set() {
+    let world = World::new().await;
+    let running = Running::start(&world).await;
+    let config = running.service(&world, "");
+    for (fields, rule) in [
+        ("seconds=-90", "expiry"),
+        ("issued_at=90", "issued at"),
+        ("issued_at=-600&seconds=-300", "expiry"),
+    ] {
+        let (_, token) = running.post("/mint", &format!("user=carol&{fields}")).await;
+        let ran = world.run(&["inspect", "-c", &config], &token).await;
+        assert!(ran.wrong().contains(&format!("✗ {rule}")), "{ran:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn revoked_tokens_are_inactive() {
+    let world = World::new().await;
+    let running = Running::start(&world).await;
+    let jwts = running.service(&world, ", introspection = { for = \"revocation\" }");
+    for form in ["jwt", "opaque"] {
+        let mint = format!("user=carol&form={form}");
+        let (_, token) = running.post("/mint", &mint).await;
+        let (_, other) = running.post("/mint", &mint).await;
+        let config = match form {
+            "jwt" => jwts.clone(),
+            _ => running.service(&world, ", introspection = { for = \"opaque_tokens\" }"),
+        };
+        let accepted = async |token: &str| {
+            let ran = world
+                .run(&["inspect", "--online", "-c", &config], token)
+                .await;
+            assert!(
+                ran.code == 0 || ran.out.contains("is not active"),
+                "{ran:?}"
+            );
+            ran.code == 0
+        };
+        assert!(accepted(&token).await);
+        let (status, done) = running.post("/revoke", &format!("token={token}")).await;
+        assert!(status == 200 && !done.contains(&token), "{done}");
+        assert!(!accepted(&token).await && accepted(&other).await, "{form}");
+
+        running.post("/revoke", "user=carol").await;
+        assert!(!accepted(&other).await, "{form}");
+        running.post("/restore", "user=carol").await;
+        assert!(accepted(&other).await && !accepted(&token).await, "{form}");
+
+        // The buttons of the page do the same.
+        let (_, drawn) = running
+            .post("/", &format!("press=revoke&token={other}"))
+            .await;
+        assert!(drawn.contains("the token is revoked"), "{drawn}");
+        assert!(!accepted(&other).await, "{form}");
+        let (_, drawn) = running.post("/", "press=revoke&user=carol").await;
+        assert!(drawn.contains("<strong>revoked</strong>"), "{drawn}");
+        let (_, drawn) = running.post("/", "press=restore&user=carol").await;
+        assert!(!drawn.contains("<strong>revoked</strong>"), "{drawn}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn page_needs_no_script() {
+    let world = World::new().await;
+    let running = Running::start(&world).await;
+    let get = |path: &str| post(&running.host, path, "").replace("POST", "GET");
+    let response = http(&running.host, &get("/")).await;
+    let head = response.to_lowercase();
+    for policy in [
+        "default-src 'none'",
+        "style-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    ] {
+        assert!(head.contains(policy), "{head}");
+    }
+    assert!(
+        !response.contains("<script") && !response.contains("style="),
+        "{response}"
+    );
+    // Each control has a label.
+    for control in [
+        "user",
+        "audience",
+        "scope",
+        "client",
+        "actor",
+        "seconds",
+        "issued_at",
+        "form",
+    ] {
+        assert!(
+            response.contains(&format!("<label for=\"{control}\">")),
+            "{control}"
+        );
+        assert!(response.contains(&format!("id=\"{control}\"")), "{control}");
+    }
+    let style = http(&running.host, &get("/style.css")).await;
+    assert!(style.contains("text/css") && style.contains("prefers-color-scheme: dark"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hint_names_the_first_client() {
+    let world = World::new().await;
+    let config = world.file("idp.toml", &USERS.replace("service-a", "shop"));
+    let (port, page) = (free_port(), free_port());
+    let arguments = ["idp", "-c", &config, "--port", &port, "--page", &page];
+    let mut child = world.command(&arguments).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut hint = String::new();
+    while !hint.starts_with("token") {
+        hint = lines.next_line().await.unwrap().unwrap();
+    }
+    assert!(
+        hint.ends_with("/mint -d user=carol -d audience=shop"),
+        "{hint}"
+    );
+}

@@ -1,0 +1,166 @@
+//! What is said of an error of the store. Texts of the server are not quoted: they may contain
+//! values.
+
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+
+use obo::fleet::StoreError;
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+/// The store did not respond in time.
+pub(crate) fn silent() -> StoreError {
+    StoreError::new("does not respond")
+}
+
+pub(crate) fn of(error: &RedisError, is_cluster: bool) -> StoreError {
+    let setup = |problem: &str| StoreError::new(problem).of_setup();
+    match error.code().or_else(|| code_of_node(error)) {
+        Some("WRONGPASS") => return setup(PASSWORD),
+        Some("NOAUTH") => {
+            return setup(
+                "requires a password; add it to the URL, as redis://user:password@host:port/0",
+            );
+        }
+        Some("NOPERM") => {
+            return setup(
+                "forbids its user a command, a key or a channel that it needs; see the page of obo-redis",
+            );
+        }
+        Some("DENIED") => {
+            return setup("accepts no other hosts, because it has no password (protected mode)");
+        }
+        Some(CERTIFICATE) => return setup(UNTRUSTED),
+        Some("OOM") => return StoreError::new("is out of memory"),
+        Some("MISCONF") => return StoreError::new("takes no changes, because it cannot save them"),
+        Some("NOREPLICAS") => {
+            return StoreError::new("takes no changes, because it has too few replicas");
+        }
+        Some("BUSY") => return StoreError::new("is busy with a script of another program"),
+        _ => {}
+    }
+    match error.kind() {
+        ErrorKind::AuthenticationFailed => setup(PASSWORD),
+        ErrorKind::RESP3NotSupported => setup("is older than Redis 7, or is not Redis or Valkey"),
+        ErrorKind::InvalidClientConfig => setup("cannot be used with these settings of its client"),
+        ErrorKind::Server(kind) => match kind {
+            ServerErrorKind::ReadOnly => {
+                StoreError::new("is read-only: it is a replica of another server")
+            }
+            ServerErrorKind::BusyLoading => StoreError::new("is still loading its data"),
+            ServerErrorKind::ClusterDown | ServerErrorKind::MasterDown => {
+                StoreError::new("has lost a part of its cluster")
+            }
+            ServerErrorKind::Moved | ServerErrorKind::Ask if is_cluster => {
+                StoreError::new("is moving a part of its data to another node")
+            }
+            ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::CrossSlot => {
+                setup("is a cluster; give the URLs of its nodes to `RedisStore::cluster`")
+            }
+            ServerErrorKind::ResponseError => of_text(error),
+            _ => StoreError::new("refuses a command"),
+        },
+        ErrorKind::Io | ErrorKind::Client => of_io(error),
+        ErrorKind::ClusterConnectionNotFound => StoreError::new("has no node that responds"),
+        ErrorKind::Parse | ErrorKind::UnexpectedReturnType => {
+            StoreError::new("sent a response of an unexpected form")
+        }
+        _ => StoreError::new("refuses a command"),
+    }
+}
+
+/// A cluster says in words why it has no connection to any node.
+fn code_of_node(error: &RedisError) -> Option<&'static str> {
+    let text = error.detail().filter(|_| error.is_io_error())?;
+    let marks = [
+        ("AuthenticationFailed", "WRONGPASS"),
+        ("WRONGPASS", "WRONGPASS"),
+        ("NOAUTH", "NOAUTH"),
+        ("NOPERM", "NOPERM"),
+        ("invalid peer certificate", CERTIFICATE),
+    ];
+    let mark = marks.into_iter().find(|(mark, _)| text.contains(mark));
+    mark.map(|(_, code)| code)
+}
+
+/// Not a code of the server.
+const CERTIFICATE: &str = "certificate";
+const UNTRUSTED: &str =
+    "has a certificate that is not trusted; `ca_file` names the authority that has issued it";
+const PASSWORD: &str = "rejects the user name or the password; correct them in its URL";
+
+/// Errors with the general code `ERR` differ in their texts only.
+fn of_text(error: &RedisError) -> StoreError {
+    let text = error.to_string();
+    let has = |part: &str| text.contains(part);
+    if has("refused to switch database") {
+        let problem =
+            "lacks the database of its URL; a cluster and many servers have only database 0";
+        return StoreError::new(problem).of_setup();
+    }
+    if has("max number of clients") {
+        return StoreError::new("has too many clients");
+    }
+    if has("cluster support disabled") {
+        return StoreError::new("is no cluster; use `RedisStore::new`").of_setup();
+    }
+    if has("unknown command") {
+        let problem =
+            "lacks a command that is needed: it is older than Redis 7, or the command is renamed";
+        return StoreError::new(problem).of_setup();
+    }
+    StoreError::new("refuses a command")
+}
+
+fn of_io(error: &RedisError) -> StoreError {
+    if error.is_connection_refusal() {
+        return StoreError::new("does not accept connections");
+    }
+    if error.is_timeout() {
+        return silent();
+    }
+    let io = io(error);
+    #[cfg(feature = "tls")]
+    if let Some(inner) = io.and_then(io::Error::get_ref)
+        && let Some(tls) = inner.downcast_ref::<tokio_rustls::rustls::Error>()
+    {
+        use tokio_rustls::rustls::Error as TlsError;
+        return match tls {
+            TlsError::InvalidCertificate(_) => StoreError::new(UNTRUSTED).of_setup(),
+            TlsError::AlertReceived(_) => StoreError::new(
+                "refuses TLS with this process; it may require a certificate of the client",
+            )
+            .of_setup(),
+            _ => StoreError::new("does not speak TLS on this port").of_setup(),
+        };
+    }
+    if error.is_connection_dropped() {
+        return StoreError::new("closed the connection; it has ended, or has too many clients");
+    }
+    match io {
+        Some(io) if io.kind() == io::ErrorKind::PermissionDenied => {
+            StoreError::new("has a socket that this process may not open").of_setup()
+        }
+        _ => StoreError::new("cannot be reached; is its host name known?"),
+    }
+}
+
+/// Whether another connection may help. A cluster replaces the connections of its nodes itself.
+pub(crate) fn ends_connection(error: &RedisError, is_cluster: bool) -> bool {
+    if is_cluster {
+        let is_over = io(error).is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe);
+        return is_over || error.kind() == ErrorKind::ClusterConnectionNotFound;
+    }
+    let is_demoted = matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly));
+    is_demoted
+        || error.is_io_error()
+        || error.is_unrecoverable_error()
+        || error.code() == Some("NOAUTH")
+}
+
+fn io(error: &RedisError) -> Option<&io::Error> {
+    // The source is the `Arc` around the error.
+    let source = error.source()?;
+    let source = source.downcast_ref::<Arc<dyn Error + Send + Sync>>()?;
+    source.downcast_ref()
+}

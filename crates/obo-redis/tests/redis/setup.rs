@@ -1,0 +1,357 @@
+//! Mistakes of the set-up are named when the store is built or first used, without a secret.
+
+use std::fs;
+
+use obo::fleet::{Store, StoreError};
+use obo_redis::RedisStore;
+use obo_test_support::{RedisCluster, RedisServer};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+
+use crate::contract::{MINUTE, get, heard, read, record};
+use crate::names::{event, name, names};
+
+async fn refused(store: &RedisStore) -> StoreError {
+    let error = store.get(&[name()]).await.unwrap_err();
+    assert!(error.is_of_setup(), "{error}");
+    // The announcements need the same connection.
+    assert_eq!(
+        store.watch(&|_| {}).await.unwrap_err().to_string(),
+        error.to_string()
+    );
+    error
+}
+
+fn url(server: &RedisServer, user: &str) -> String {
+    server
+        .url()
+        .replace("redis://", &format!("redis://{user}@"))
+}
+
+#[test]
+fn wrong_url_is_not_quoted() {
+    for (url, expected) in [
+        ("", "not a URL of the form redis://"),
+        (
+            "http://user:hunter2@127.0.0.1",
+            "not a URL of the form redis://",
+        ),
+        ("redis://user:hunter2", "not a URL of the form redis://"),
+        (
+            "redis://user:hunter2/@127.0.0.1",
+            "not a URL of the form redis://",
+        ),
+        (
+            "redis://user:hunter2@127.0.0.1:port",
+            "not a URL of the form redis://",
+        ),
+        (
+            "redis://user:hunter2@127.0.0.1/hunter2",
+            "not the number of a database",
+        ),
+        ("redis:///0", "lacks the host"),
+        ("redis://user:hunter2@0.0.0.0/0", "wildcard address"),
+        ("redis://user:%FFhunter2@127.0.0.1", "not a usable URL"),
+        (
+            "rediss://user:hunter2@127.0.0.1/#insecure",
+            "must not end in `#insecure`",
+        ),
+        (
+            "rediss://user:hunter2@127.0.0.1/#hunter2",
+            "not a usable URL",
+        ),
+    ] {
+        for (error, field) in [
+            (RedisStore::new(url).unwrap_err(), "redis"),
+            (
+                RedisStore::cluster(["redis://127.0.0.1", url]).unwrap_err(),
+                "redis[1]",
+            ),
+        ] {
+            assert_eq!(error.field(), field);
+            assert!(error.to_string().contains(expected), "{url}: {error}");
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+        }
+    }
+    for urls in [
+        &[][..],
+        &["redis://:hunter2@127.0.0.1", "redis://:hunter3@127.0.0.1"],
+        &["redis://127.0.0.1", "rediss://127.0.0.1"],
+        &["unix:///hunter2"],
+    ] {
+        let error = RedisStore::cluster(urls).unwrap_err();
+        assert!(error.to_string().contains("one URL or more"), "{error}");
+        assert!(!error.to_string().contains("hunter"), "{error}");
+    }
+}
+
+#[test]
+fn debug_shows_only_addresses() {
+    let url = "rediss://alice:hunter2@redis.example:7000/3";
+    let shown = format!("{:?}", RedisStore::new(url).unwrap());
+    assert_eq!(shown, "RedisStore(redis.example:7000)");
+    let shown = format!("{:?}", RedisStore::cluster([url, url]).unwrap());
+    assert_eq!(shown, "RedisStore(redis.example:7000, redis.example:7000)");
+    let client = redis::Client::open(url).unwrap();
+    assert_eq!(
+        format!("{:?}", RedisStore::from_client(client)),
+        "RedisStore(a client)"
+    );
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_of_the_setup() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    let right = RedisStore::new(&url(&server, ":hunter2")).unwrap();
+    assert!(get(&right, &name()).await.is_none());
+    let set = server.command(&["CONFIG", "SET", "requirepass", "hunter2"]);
+    assert_eq!(set, "OK");
+    for (user, expected) in [
+        (":hunter3", "rejects the user name or the password"),
+        ("bob:hunter2", "rejects the user name or the password"),
+        ("", "requires a password"),
+    ] {
+        let store = RedisStore::new(&url(&server, user)).unwrap();
+        let error = refused(&store).await.to_string();
+        assert!(error.contains(expected), "{error}");
+        assert!(
+            !error.contains("hunter") && !error.contains("bob"),
+            "{error}"
+        );
+    }
+    assert!(get(&right, &name()).await.is_none());
+    let corrected = RedisStore::new(&url(&server, ":hunter4")).unwrap();
+    refused(&corrected).await;
+    let set = [
+        &["AUTH", "hunter2"][..],
+        &["CONFIG", "SET", "requirepass", "hunter4"],
+    ];
+    assert_eq!(server.commands(&set), ["OK", "OK"]);
+    assert!(get(&corrected, &name()).await.is_none());
+}
+
+#[tokio::test]
+async fn wrong_credentials_of_a_cluster_are_too() {
+    let Some(cluster) = RedisCluster::start() else {
+        return;
+    };
+    let urls = |user: &str| {
+        let nodes = cluster.nodes().iter();
+        nodes.map(|node| url(node, user)).collect::<Vec<_>>()
+    };
+    for node in cluster.nodes() {
+        let set = node.command(&["CONFIG", "SET", "requirepass", "hunter2"]);
+        assert_eq!(set, "OK");
+    }
+    for (user, expected) in [
+        (":hunter3", "rejects the user name or the password"),
+        ("bob:hunter2", "rejects the user name or the password"),
+        ("", "requires a password"),
+    ] {
+        let store = RedisStore::cluster(urls(user)).unwrap();
+        let error = refused(&store).await.to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    let right = RedisStore::cluster(urls(":hunter2")).unwrap();
+    assert!(get(&right, &name()).await.is_none());
+}
+
+#[tokio::test]
+async fn unknown_database_is_of_the_setup() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    let url = server.url();
+    let at = |database: &str| RedisStore::new(&url.replace("/0", database)).unwrap();
+    let error = refused(&at("/99")).await.to_string();
+    assert!(error.contains("lacks the database"), "{error}");
+    let (one, two, name) = (at("/1"), at("/2"), name());
+    one.put(&name, "value".into(), MINUTE).await.unwrap();
+    assert!(get(&one, &name).await.is_some());
+    assert!(get(&two, &name).await.is_none());
+}
+
+#[tokio::test]
+async fn cluster_and_server_are_not_confused() {
+    let (Some(cluster), Some(server)) = (RedisCluster::start(), RedisServer::start()) else {
+        return;
+    };
+    let store = RedisStore::cluster([server.url()]).unwrap();
+    let error = refused(&store).await.to_string();
+    assert!(
+        error.contains("is no cluster; use `RedisStore::new`"),
+        "{error}"
+    );
+    let node = RedisStore::new(&cluster.urls()[0]).unwrap();
+    let mut errors = Vec::new();
+    for name in names(20) {
+        errors.extend(node.put(&name, "value".into(), MINUTE).await.err());
+    }
+    let error = errors.first().unwrap();
+    assert!(error.is_of_setup());
+    assert!(
+        error.to_string().contains("give the URLs of its nodes"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn socket_is_used() {
+    let Some(server) = RedisServer::start_with(&["--unixsocket", "redis.sock"]) else {
+        return;
+    };
+    let path = server.folder().join("redis.sock");
+    let url = format!("unix://{}?db=1", path.display());
+    let (store, name) = (RedisStore::new(&url).unwrap(), name());
+    store.put(&name, "value".into(), MINUTE).await.unwrap();
+    assert!(get(&store, &name).await.is_some());
+    server.stop();
+    let error = RedisStore::new(&url)
+        .unwrap()
+        .get(&[name])
+        .await
+        .unwrap_err();
+    assert!(!error.is_of_setup());
+    assert!(
+        error.to_string().contains("does not accept connections"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn certificate_is_verified() {
+    let Some(plain) = RedisServer::start() else {
+        return;
+    };
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &authority).unwrap();
+    let write = |name: &str, text: String| {
+        let path = plain.folder().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let ca = write("ca.pem", authority.pem());
+    let certificate = write("server.pem", certificate.pem());
+    let key = write("server.key", key.serialize_pem());
+    let port = obo_test_support::free_port().to_string();
+    let tls = [
+        "--tls-port",
+        &port,
+        "--tls-cert-file",
+        &certificate,
+        "--tls-key-file",
+        &key,
+    ];
+    let tls = [
+        &tls[..],
+        &["--tls-ca-cert-file", &ca, "--tls-auth-clients", "no"],
+    ]
+    .concat();
+    let _server = RedisServer::start_with(&tls);
+
+    let url = format!("rediss://localhost:{port}/0");
+    let store = RedisStore::new(&url).unwrap().ca_file(&ca).unwrap();
+    let name = name();
+    store.put(&name, "value".into(), MINUTE).await.unwrap();
+    assert!(get(&store, &name).await.is_some());
+    heard(&store, async |_| {}).await;
+
+    let error = refused(&RedisStore::new(&url).unwrap()).await.to_string();
+    assert!(
+        error.contains("a certificate that is not trusted; `ca_file`"),
+        "{error}"
+    );
+    let error = refused(&RedisStore::cluster([&url]).unwrap())
+        .await
+        .to_string();
+    assert!(
+        error.contains("a certificate that is not trusted"),
+        "{error}"
+    );
+    let other_name = RedisStore::new(&url.replace("localhost", "127.0.0.1")).unwrap();
+    let error = refused(&other_name.ca_file(&ca).unwrap()).await.to_string();
+    assert!(
+        error.contains("a certificate that is not trusted"),
+        "{error}"
+    );
+    let no_tls = RedisStore::new(&plain.url().replace("redis:", "rediss:")).unwrap();
+    // It waits for the end of a line, which a greeting of TLS lacks.
+    let error = no_tls.ca_file(&ca).unwrap().get(&[name]).await.unwrap_err();
+    assert!(error.to_string().contains("does not respond"), "{error}");
+
+    let ca_file = |url: &str, path: &str| {
+        let error = RedisStore::new(url).unwrap().ca_file(path).unwrap_err();
+        assert_eq!(error.field(), "ca_file");
+        error.to_string()
+    };
+    assert!(ca_file(&url, "/no/such/file").contains("cannot be read"));
+    assert!(ca_file(&url, &key).contains("has no certificate"));
+    assert!(ca_file(&plain.url(), &ca).contains("rediss://"));
+}
+
+/// The rights that the README grants.
+fn rights() -> Vec<&'static str> {
+    let readme = include_str!("../../README.md");
+    let line = readme
+        .lines()
+        .find_map(|line| line.strip_prefix("ACL SETUSER obo on "));
+    line.unwrap().split(' ').collect()
+}
+
+fn grant(server: &RedisServer) {
+    let set = ["ACL", "SETUSER", "obo", "on"];
+    let set = set.iter().chain(&rights()).copied().collect::<Vec<_>>();
+    assert_eq!(server.command(&set), "OK");
+    assert_eq!(
+        server.command(&["ACL", "SETUSER", "default", "resetpass", "-@all"]),
+        "OK"
+    );
+}
+
+async fn everything_is_permitted(store: &RedisStore) {
+    let (names, event) = (names(5), event());
+    assert!(store.take(&names, MINUTE).await.unwrap());
+    store.put(&names[0], "value".into(), MINUTE).await.unwrap();
+    assert!(store.get(&names).await.unwrap()[0].is_some());
+    store.remove(&names).await.unwrap();
+    assert!(store.append(record(), &event, MINUTE).await.unwrap());
+    assert_eq!(read(store, None).await.0.len(), 1);
+    heard(store, async |_| {}).await;
+}
+
+#[tokio::test]
+async fn documented_rights_suffice() {
+    let (Some(server), Some(cluster)) = (RedisServer::start(), RedisCluster::start()) else {
+        return;
+    };
+    grant(&server);
+    everything_is_permitted(&RedisStore::new(&url(&server, "obo:password")).unwrap()).await;
+    cluster.nodes().iter().for_each(grant);
+    let urls = cluster.nodes().iter().map(|node| url(node, "obo:password"));
+    everything_is_permitted(&RedisStore::cluster(urls).unwrap()).await;
+}
+
+#[tokio::test]
+async fn missing_right_is_of_the_setup() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    for (rights, expected) in [
+        ("~other:*", "forbids its user"),
+        ("-@all", "forbids its user"),
+    ] {
+        let set = ["ACL", "SETUSER", "obo", "on", ">password", "+@all", rights];
+        assert_eq!(server.command(&set), "OK");
+        let store = RedisStore::new(&url(&server, "obo:password")).unwrap();
+        let error = store.get(&[name()]).await.unwrap_err();
+        assert!(
+            error.is_of_setup() && error.to_string().contains(expected),
+            "{error}"
+        );
+    }
+}

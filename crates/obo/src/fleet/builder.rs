@@ -1,0 +1,155 @@
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use obo_core::fleet::{KeyRing, RingKey};
+use obo_core::{ConfigError, Secret};
+use parking_lot::Mutex;
+
+use super::handle::{Fleet, Inner};
+use super::heard::Heard;
+use super::in_process::InProcess;
+use super::link::Link;
+use super::marks::Marks;
+use super::replays::Replays;
+use super::ring::Ring;
+use super::ring_files::RingSource;
+use super::store::Store;
+use crate::clock::Clock;
+use crate::random;
+
+const SHORTEST_DEADLINE: Duration = Duration::from_millis(1);
+const LONGEST_DEADLINE: Duration = Duration::from_secs(5);
+/// Shorter, a single lost heartbeat would count as silence.
+const SHORTEST_SILENCE: Duration = Duration::from_secs(5);
+const LONGEST_TOKEN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Configures a [`Fleet`]. It keeps the first mistake, which [`build`](Self::build) returns.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct FleetBuilder {
+    store: Option<(Arc<dyn Store>, RingSource)>,
+    deadline: Duration,
+    silence: Option<Duration>,
+    longest_token: Duration,
+    has_lease: bool,
+    clock: Clock,
+}
+
+impl Fleet {
+    /// Starts a fleet of one process; [`store`](FleetBuilder::store) shares it with others.
+    pub fn builder() -> FleetBuilder {
+        FleetBuilder {
+            store: None,
+            deadline: Duration::from_millis(25),
+            silence: None,
+            longest_token: Duration::from_secs(24 * 60 * 60),
+            has_lease: true,
+            clock: Clock::system(),
+        }
+    }
+}
+
+impl FleetBuilder {
+    /// Shares through this store. All replicas have the same keys.
+    ///
+    /// Services that share a store and keys can read each other's exchanged tokens, and hear of
+    /// each other's logouts.
+    pub fn store(mut self, store: impl Store, ring: impl Into<RingSource>) -> Self {
+        self.store = Some((Arc::new(store), ring.into()));
+        self
+    }
+
+    /// The longest time for a call of the store: 25 ms by default, from 1 ms to 5 s. A call that
+    /// takes longer counts as failed.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Refuses requests with 503 when nothing was heard of the store for this long, because a
+    /// logout may have been missed. At least 5 s.
+    ///
+    /// By default requests are admitted by what the process knows. A heartbeat is read every 2 s,
+    /// so a store without traffic is no silence.
+    pub fn strict(mut self, silence: Duration) -> Self {
+        self.silence = Some(silence);
+        self
+    }
+
+    /// The longest lifetime of a token: a logout is kept for so long. By default 24 h, at most
+    /// 30 days.
+    pub fn longest_token(mut self, lifetime: Duration) -> Self {
+        self.longest_token = lifetime;
+        self
+    }
+
+    /// Lets replicas that need the same token at the same moment exchange it each. By default one
+    /// exchanges and the others wait for it.
+    pub fn without_lease(mut self) -> Self {
+        self.has_lease = false;
+        self
+    }
+
+    /// Uses another wall clock than the system's.
+    pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
+        self.clock = clock.into();
+        self
+    }
+
+    /// Builds the fleet, without a call of the store. [`Fleet::start`] reads what is known already.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a setting is wrong, and names it. Files of keys must be usable now.
+    pub fn build(self) -> Result<Fleet, ConfigError> {
+        let deadline = self.deadline;
+        if !(SHORTEST_DEADLINE..=LONGEST_DEADLINE).contains(&deadline) {
+            let problem = format!("{deadline:?} is not between 1 ms and 5 s");
+            return Err(ConfigError::new("deadline", problem));
+        }
+        if let Some(silence) = self.silence
+            && silence < SHORTEST_SILENCE
+        {
+            let problem = format!("{silence:?} is too short, expected at least 5 s");
+            return Err(ConfigError::new("strict", problem));
+        }
+        let longest = self.longest_token;
+        if longest.is_zero() || longest > LONGEST_TOKEN {
+            let problem = format!("{longest:?} is not between 1 s and 30 days");
+            return Err(ConfigError::new("longest_token", problem));
+        }
+        let is_shared = self.store.is_some();
+        let (store, ring): (Arc<dyn Store>, _) = match self.store {
+            Some((store, source)) => (store, Ring::of(source)?),
+            None => (Arc::new(InProcess::new()), Ring::of(own_ring()?.into())?),
+        };
+        Ok(Fleet(Arc::new(Inner {
+            store,
+            ring,
+            link: Link::new(deadline),
+            marks: Marks::new(),
+            replays: Replays::new(),
+            heard: Heard::default(),
+            has_listener: AtomicBool::new(false),
+            silence: self.silence,
+            longest_token: longest,
+            has_lease: self.has_lease,
+            is_shared,
+            clock: self.clock,
+            ignored_at: Mutex::default(),
+            owed: Mutex::default(),
+        })))
+    }
+}
+
+/// A key that no other process has.
+fn own_ring() -> Result<KeyRing, ConfigError> {
+    use base64::Engine as _;
+    let random = random::bytes().ok_or_else(|| {
+        let problem = "the operating system provides no random bytes for it";
+        ConfigError::new("key_ring", problem)
+    })?;
+    let text = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random);
+    KeyRing::new([RingKey::parse("process", &Secret::new(text))?])
+}

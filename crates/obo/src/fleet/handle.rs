@@ -1,0 +1,355 @@
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use obo_core::binding::dpop::NonceKeys;
+use obo_core::fleet::{RevocationMark, Revoked, StoreKey};
+use obo_core::{Caller, Issuer, TokenError, UnixTime};
+use parking_lot::Mutex;
+use tokio::sync::futures::OwnedNotified;
+use tokio::time::Instant;
+
+use super::heard::Heard;
+use super::link::Link;
+use super::listen;
+use super::marks::Marks;
+use super::replays::Replays;
+use super::ring::Ring;
+use super::store::{Store, StoreError};
+use crate::clock::Clock;
+use crate::refusal::rejection::Rejection;
+use crate::{observe, random};
+
+/// The most marks that are kept for a store that does not respond.
+const MOST_OWED: usize = 100_000;
+
+/// How often values that are not used are logged.
+const LOGGED_EVERY: Duration = Duration::from_secs(10);
+
+/// How long [`Fleet::start`] waits for the store.
+const START: Duration = Duration::from_secs(2);
+
+/// What the replicas of a service share. Clones are the same fleet.
+///
+/// Give one to the [`ResourceServer`](crate::resource_server::ResourceServerBuilder::fleet) and to
+/// the [`TokenExchange`](crate::exchange::TokenExchangeBuilder::fleet) of the process. It requires
+/// a tokio runtime.
+///
+/// ```
+/// use obo::fleet::{Fleet, InProcess, KeyRing, RingKey};
+/// use obo::{ResourceServer, Secret};
+///
+/// # fn of(text: Secret) -> Result<(), obo::ConfigError> {
+/// let ring = KeyRing::new([RingKey::parse("k1", &text)?])?;
+/// // A service with several replicas uses a store that all of them reach, such as `obo-redis`.
+/// let fleet = Fleet::builder().store(InProcess::new(), ring).build()?;
+/// let server = ResourceServer::builder("service-a")
+///     .trust("https://idp.example.com")
+///     .fleet(fleet)
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Fleet(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) ring: Ring,
+    pub(super) link: Link,
+    pub(super) marks: Marks,
+    pub(super) replays: Replays,
+    pub(super) heard: Heard,
+    pub(super) has_listener: AtomicBool,
+    pub(super) silence: Option<Duration>,
+    pub(super) longest_token: Duration,
+    pub(super) has_lease: bool,
+    /// Whether other processes use the store.
+    pub(super) is_shared: bool,
+    pub(super) clock: Clock,
+    /// When a value that is not used was logged.
+    pub(super) ignored_at: Mutex<Option<Instant>>,
+    /// Marks that the store did not take.
+    pub(super) owed: Mutex<Vec<RevocationMark>>,
+}
+
+/// What the fleet says of a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Good,
+    /// The token was revoked.
+    Revoked,
+    /// It may have been revoked: nothing was heard for too long.
+    Unknown,
+}
+
+/// Whether an identifier was taken for the first time.
+pub(crate) enum TakenOnce {
+    Known(Result<bool, StoreError>),
+    Wait(Pin<Box<dyn Future<Output = Result<bool, StoreError>> + Send>>),
+}
+
+impl Standing {
+    /// The rejection of a request of the caller; `None` if it is admitted.
+    pub(crate) fn refusal(self) -> Option<Rejection> {
+        match self {
+            Self::Good => None,
+            Self::Revoked => Some(TokenError::Revoked.into()),
+            Self::Unknown => Some(Rejection::RevocationUnknown),
+        }
+    }
+}
+
+impl Fleet {
+    /// Reads the logouts that the store knows, before the service takes requests: for at most 2 s.
+    ///
+    /// Otherwise the first requests wait for it, for at most 250 ms.
+    ///
+    /// A service may start without the store: then ignore an error that is not
+    /// [of the set-up](StoreError::is_of_setup).
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store does not respond or rejects this process.
+    pub async fn start(&self) -> Result<(), StoreError> {
+        self.listen();
+        let read = listen::read_log(&self.0, None, START).await;
+        if let Err(error) = &read {
+            observe::store_unavailable(&error.to_string(), error.is_of_setup());
+            self.0.heard.tried();
+        }
+        read.map(drop)
+    }
+
+    /// Whether the logouts that the store knows were read once, for a readiness probe.
+    pub fn is_ready(&self) -> bool {
+        self.listen();
+        self.0.heard.is_once()
+    }
+
+    /// Revokes the tokens of a user or a session that were issued until then, at all replicas.
+    ///
+    /// In this process they are revoked at once, even if it fails. Then the others hear of it when
+    /// the store responds again.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store does not respond: other replicas do not know yet. Call it again, in case
+    /// this process ends before.
+    pub async fn revoke(
+        &self,
+        issuer: &Issuer,
+        of: Revoked,
+        until: UnixTime,
+    ) -> Result<(), StoreError> {
+        let mark = self.mark(issuer, of, until);
+        self.append(&mark, &[]).await.map(drop)
+    }
+
+    /// Revokes once for an event, such as a logout token. Returns `false`, and revokes nothing, if
+    /// the event was used before.
+    ///
+    /// `issuer` and `jti` identify the event.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store does not respond. The same event takes effect when it is sent again.
+    pub(crate) async fn revoke_once(
+        &self,
+        issuer: &Issuer,
+        jti: &str,
+        of: Revoked,
+        until: UnixTime,
+    ) -> Result<bool, StoreError> {
+        let names = self.0.ring.current().event_names(issuer.as_str(), jti);
+        self.append(&self.mark(issuer, of, until), &names).await
+    }
+
+    /// Takes an identifier once, for all replicas: `true` the first time. `scope` is the party that
+    /// must not repeat it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store does not respond. Treat the identifier as used.
+    pub async fn take_once(
+        &self,
+        scope: &str,
+        id: &str,
+        lifetime: Duration,
+    ) -> Result<bool, StoreError> {
+        let inner = &self.0;
+        let is_first = inner.replays.take(scope, id, lifetime)?;
+        if !is_first || !inner.is_shared {
+            return Ok(is_first);
+        }
+        let names = inner.ring.current().replay_names(scope, id);
+        let take = || inner.store.take(&names, lifetime);
+        inner.link.call_patiently("take", take).await
+    }
+
+    /// As [`take_once`](Self::take_once), at once where this process knows the outcome.
+    pub(crate) fn take_once_or_wait(
+        &self,
+        scope: &'static str,
+        id: &str,
+        lifetime: Duration,
+    ) -> TakenOnce {
+        let taken = self.0.replays.take(scope, id, lifetime);
+        if !matches!(taken, Ok(true)) || !self.0.is_shared {
+            return TakenOnce::Known(taken);
+        }
+        let names = self.0.ring.current().replay_names(scope, id);
+        let inner = Arc::clone(&self.0);
+        TakenOnce::Wait(Box::pin(async move {
+            let take = || inner.store.take(&names, lifetime);
+            inner.link.call_patiently("take", take).await
+        }))
+    }
+
+    /// The secrets of nonces, which all replicas have.
+    pub(crate) fn nonce_keys(&self) -> Option<NonceKeys> {
+        self.0.ring.current().nonce_keys()
+    }
+
+    fn mark(&self, issuer: &Issuer, of: Revoked, until: UnixTime) -> RevocationMark {
+        let now = self.0.clock.now();
+        RevocationMark {
+            issuer: issuer.clone(),
+            of,
+            until,
+            // A clock that is ahead must not extend it without end.
+            ends_at: now.max(until).saturating_add(self.0.longest_token),
+        }
+    }
+
+    async fn append(&self, mark: &RevocationMark, once: &[StoreKey]) -> Result<bool, StoreError> {
+        self.listen();
+        let inner = &self.0;
+        let record = mark.seal(&inner.ring.current(), random::nonce);
+        let record = record.ok_or_else(|| StoreError::new("has no sealed record to append"))?;
+        let append = || {
+            let retention = inner.longest_token * 2;
+            inner.store.append(Bytes::from(record), once, retention)
+        };
+        let appended = inner.link.call_patiently("append", append).await;
+        if !matches!(appended, Ok(false)) {
+            inner.learn(mark, "own");
+        }
+        if appended.is_err() {
+            inner.owe(mark);
+        }
+        appended
+    }
+
+    /// Whether a logout that this process knows covers the token of this caller. Does no I/O, and
+    /// does not say whether the store was heard lately.
+    pub fn is_revoked<C>(&self, caller: &Caller<C>) -> bool {
+        self.0.marks.cover(caller, self.0.clock.now())
+    }
+
+    /// What is known of a caller. Does no I/O.
+    pub(crate) fn standing(&self, caller: &Caller) -> Standing {
+        self.listen();
+        let inner = &self.0;
+        if inner.marks.cover(caller, inner.clock.now()) {
+            return Standing::Revoked;
+        }
+        match inner.silence {
+            Some(silence) if !inner.heard.is_within(silence) => Standing::Unknown,
+            _ => Standing::Good,
+        }
+    }
+
+    /// Waits until the logouts that the store knows were read once, for at most 250 ms; `None` if
+    /// they were, or that has failed.
+    pub(crate) fn first_attempt(&self) -> Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>> {
+        self.listen();
+        let first = self.0.heard.first_attempt()?;
+        Some(Box::pin(first))
+    }
+
+    /// Completes when a token may have been revoked since this call.
+    pub(crate) fn changed(&self) -> Pin<Box<OwnedNotified>> {
+        Box::pin(Arc::clone(self.0.marks.changed()).notified_owned())
+    }
+
+    /// How often tokens were revoked.
+    pub(crate) fn revocations(&self) -> u64 {
+        self.0.marks.revocations()
+    }
+
+    /// Starts the task that listens, once.
+    fn listen(&self) {
+        if !self.0.has_listener.load(Ordering::Relaxed)
+            && !self.0.has_listener.swap(true, Ordering::AcqRel)
+        {
+            listen::start(&self.0);
+        }
+    }
+}
+
+impl Inner {
+    /// Keeps a mark that the store did not take, for when it responds again.
+    fn owe(&self, mark: &RevocationMark) {
+        let mut owed = self.owed.lock();
+        if owed.len() < MOST_OWED {
+            owed.push(mark.clone());
+        }
+    }
+
+    /// Appends the marks that the store did not take.
+    pub(super) async fn append_owed(&self) {
+        let owed = std::mem::take(&mut *self.owed.lock());
+        for (i, mark) in owed.iter().enumerate() {
+            let record = mark.seal(&self.ring.current(), random::nonce);
+            let is_appended = match record.map(Bytes::from) {
+                // The system has no random bytes.
+                None => false,
+                Some(record) => {
+                    let append = || self.store.append(record, &[], self.longest_token * 2);
+                    self.link.call_patiently("append", append).await.is_ok()
+                }
+            };
+            if !is_appended {
+                let rest = owed.get(i..).unwrap_or_default();
+                return rest.iter().for_each(|mark| self.owe(mark));
+            }
+        }
+    }
+
+    /// Adds a mark of the log or an announcement; ignores one that no key of the ring has sealed.
+    pub(super) fn hear(&self, record: &[u8], source: &'static str) {
+        match RevocationMark::open(&self.ring.current(), record) {
+            Ok(mark) => self.learn(&mark, source),
+            Err(error) => self.ignored("mark", error.code()),
+        }
+    }
+
+    /// Counts a value that is not used; logs it now and then, since it may be written on purpose.
+    pub(super) fn ignored(&self, kind: &'static str, reason: &'static str) {
+        let mut logged = self.ignored_at.lock();
+        let is_due = logged.is_none_or(|at| at.elapsed() >= LOGGED_EVERY);
+        if is_due {
+            *logged = Some(Instant::now());
+        }
+        observe::value_ignored(kind, reason, is_due);
+    }
+
+    fn learn(&self, mark: &RevocationMark, source: &'static str) {
+        if self.marks.insert(mark, self.clock.now()) {
+            observe::revoked(&mark.issuer, source, self.marks.count());
+        }
+    }
+}
+
+impl fmt::Debug for Fleet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fleet")
+            .field("store", &self.0.store)
+            .field("strict", &self.0.silence)
+            .finish_non_exhaustive()
+    }
+}

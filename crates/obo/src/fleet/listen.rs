@@ -1,0 +1,91 @@
+//! Listens for logouts of other replicas: announcements, and the log that is read every 2 s.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use obo_core::UnixTime;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, interval, sleep};
+
+use super::handle::Inner;
+use super::store::StoreError;
+use crate::observe;
+
+/// How often the log is read. A lost announcement costs as much.
+const EVERY: Duration = Duration::from_secs(2);
+/// How long one page may take. No request waits for it.
+const PAGE: Duration = Duration::from_secs(2);
+/// How long to wait before the announcements are subscribed to again.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// Starts both tasks. They end soon after the fleet.
+pub(super) fn start(fleet: &Arc<Inner>) {
+    // So that an alert about silence has a value before anything was heard.
+    observe::fleet_heard(UnixTime::from_secs(0));
+    let watching = tokio::spawn(watch(Arc::downgrade(fleet)));
+    tokio::spawn(follow(Arc::downgrade(fleet), watching));
+}
+
+async fn follow(fleet: Weak<Inner>, watching: JoinHandle<()>) {
+    let (mut position, mut ticks) = (None, interval(EVERY));
+    loop {
+        ticks.tick().await;
+        let Some(fleet) = fleet.upgrade() else {
+            return watching.abort();
+        };
+        match read_log(&fleet, position.as_deref(), PAGE).await {
+            Ok(read) => {
+                position = read;
+                fleet.append_owed().await;
+            }
+            Err(_) => fleet.heard.tried(),
+        }
+        fleet.marks.sweep(fleet.clock.now());
+        if fleet.ring.is_of_files() {
+            let again = Arc::clone(&fleet);
+            // Only a runtime that ends interrupts it.
+            let _ = tokio::task::spawn_blocking(move || again.ring.read_again()).await;
+        }
+    }
+}
+
+/// Reads the log to its end. Returns the position there.
+pub(super) async fn read_log(
+    fleet: &Inner,
+    from: Option<&str>,
+    limit: Duration,
+) -> Result<Option<String>, StoreError> {
+    let start = Instant::now();
+    let mut position = from.map(str::to_owned);
+    loop {
+        let read = || fleet.store.read(position.as_deref());
+        let page = fleet.link.call_within(limit, "read", read).await?;
+        for record in &page.records {
+            fleet.hear(record, "log");
+        }
+        let is_last = page.is_last || page.position == position;
+        position = page.position;
+        if is_last {
+            fleet.heard.at(start, &fleet.clock);
+            return Ok(position);
+        }
+    }
+}
+
+async fn watch(fleet: Weak<Inner>) {
+    loop {
+        let Some(strong) = fleet.upgrade() else {
+            return;
+        };
+        let store = Arc::clone(&strong.store);
+        drop(strong);
+        let announced = |record: bytes::Bytes| {
+            if let Some(fleet) = fleet.upgrade() {
+                fleet.hear(&record, "announced");
+            }
+        };
+        // The log is read anyway, so a failure needs no report of its own.
+        let _ = store.watch(&announced).await;
+        sleep(AGAIN).await;
+    }
+}

@@ -1,0 +1,100 @@
+//! What the trailers of a gRPC response say about the proof.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
+use obo::Destination;
+use obo::exchange::TokenSource;
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+use crate::dpop_tokens::{bound_b, new_key};
+use crate::setup::{Setup, URI_OF_B, audience};
+
+const NONCE: &str = "DPoP error=\"use_dpop_nonce\", algs=\"ES256\"";
+const PROOF: &str = "DPoP error=\"invalid_dpop_proof\", algs=\"ES256\"";
+const TOKEN: &str = "DPoP error=\"invalid_token\", algs=\"ES256\"";
+
+fn trailers(status: &'static str, challenge: &'static str) -> HeaderMap {
+    let mut fields = vec![
+        ("grpc-status", status),
+        ("dpop-nonce", "n1"),
+        ("x-own", "kept"),
+    ];
+    fields.extend((!challenge.is_empty()).then_some(("www-authenticate", challenge)));
+    let fields = fields.into_iter().map(|(name, value)| {
+        let name = HeaderName::from_static(name);
+        (name, HeaderValue::from_static(value))
+    });
+    fields.collect()
+}
+
+fn nonce(request: &HeaderMap) -> Option<String> {
+    let proof = request.get("dpop")?.to_str().unwrap();
+    let claims = URL_SAFE_NO_PAD.decode(proof.split('.').nth(1)?).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    Some(claims.get("nonce")?.as_str()?.to_owned())
+}
+
+/// Calls twice, the first time with these trailers: the source of the second token, and its nonce.
+async fn second(to: Destination, sent: HeaderMap) -> (TokenSource, Option<String>) {
+    let setup = Setup::start().await;
+    let exchange = setup.builder().dpop(new_key().1).build().unwrap();
+    let responses = Arc::new(Mutex::new(VecDeque::from([sent.clone()])));
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let requests = Arc::clone(&received);
+    let inner = service_fn(move |request: Request<()>| {
+        requests.lock().unwrap().push(request.headers().clone());
+        let trailers = responses.lock().unwrap().pop_front().unwrap_or_default();
+        let frames = [
+            Frame::data(Bytes::from_static(b"\0\0\0\0\0")),
+            Frame::trailers(trailers),
+        ];
+        let frames = futures_util::stream::iter(frames.map(Ok::<_, Infallible>));
+        async { Ok::<_, Infallible>(Response::new(StreamBody::new(frames))) }
+    });
+    let service = exchange.to_destination(to).unwrap().layer(inner);
+    let service = service.on_behalf_of(&setup.caller("alice").await);
+    let request = || Request::post(format!("{URI_OF_B}/s.S/M")).body(()).unwrap();
+    let first = service.clone().oneshot(request()).await.unwrap();
+    let whole = first.into_body().collect().await.unwrap();
+    let mut expected = sent;
+    expected.remove("dpop-nonce");
+    assert_eq!(whole.trailers(), Some(&expected));
+    assert_eq!(whole.to_bytes().len(), 5);
+    let second = service.oneshot(request()).await.unwrap();
+    let received = received.lock().unwrap();
+    assert_eq!(received.len(), 2, "no request is repeated");
+    (*second.extensions().get().unwrap(), nonce(&received[1]))
+}
+
+/// DP-14, DP-20, DP-21, GR-10
+#[tokio::test]
+async fn trailers_evict_only_wrong_tokens() {
+    for (status, challenge, expected) in [
+        ("16", NONCE, TokenSource::Cache),
+        ("16", PROOF, TokenSource::Cache),
+        ("16", TOKEN, TokenSource::Exchange),
+        ("16", "", TokenSource::Exchange),
+        ("7", NONCE, TokenSource::Cache),
+        ("0", "", TokenSource::Cache),
+    ] {
+        let (source, nonce) = second(bound_b(), trailers(status, challenge)).await;
+        assert_eq!(source, expected, "{status} {challenge}");
+        assert_eq!(nonce.as_deref(), Some("n1"), "{status} {challenge}");
+    }
+}
+
+/// DP-19
+#[tokio::test]
+async fn bearer_call_ignores_late_demands() {
+    let to_b = Destination::new(URI_OF_B, audience("service-b")).unwrap();
+    let (source, nonce) = second(to_b, trailers("16", NONCE)).await;
+    assert_eq!((source, nonce), (TokenSource::Exchange, None));
+}
