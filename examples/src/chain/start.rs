@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use obo::audit::AuditSubjects;
@@ -340,6 +341,8 @@ fn fleet(store: Option<&str>) -> Result<Option<Fleet>, BoxError> {
     Ok(Some(
         Fleet::builder()
             .store(store, KeyRing::new([key])?)
+            // All replicas run on one machine, which may be busy.
+            .deadline(Duration::from_secs(2))
             .build()?,
     ))
 }
