@@ -11,7 +11,7 @@ use crate::setup::Setup;
 /// | --- | --- | --- |
 /// | `dpop` | `"off"` | tokens bound to a key (RFC 9449): `"off"`, `"accept"`, `"require"` |
 /// | `base_url` | required with `dpop` | the URL that clients call; the `htu` of a proof has it |
-/// | `window` | `"60s"` | how far the `iat` of a proof may be off, either way, at most `"10m"` |
+/// | `window` | `"60s"` | how far the `iat` of a proof may be off, either way, `"1s"` to `"10m"` |
 /// | `nonce` | `false` | `true` demands a nonce of this service in each proof |
 /// | `certificate` | none | where the client's certificate is found (RFC 8705), see below |
 /// | `danger_http` | `false` | `true` allows a `base_url` with `http` beyond loopback |

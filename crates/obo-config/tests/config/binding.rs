@@ -270,7 +270,17 @@ fn mistake_names_key_of_binding() {
         (
             "base_url = 'https://a.example'\nwindow = '11m'",
             "binding.window",
-            "10 min",
+            "660s is not between 1 s and 10 min",
+        ),
+        (
+            "base_url = 'https://a.example'\nwindow = '999ms'",
+            "binding.window",
+            "999ms is not between 1 s and 10 min",
+        ),
+        (
+            "base_url = 'https://a.example'\nwindow = '0s'",
+            "binding.window",
+            "0ns is not between 1 s and 10 min",
         ),
         ("window = 60", "binding.window", "no unit"),
         (

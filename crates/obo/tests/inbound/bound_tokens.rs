@@ -640,14 +640,37 @@ fn mistakes_of_the_settings_are_named() {
     for (tokens, field) in [
         (BoundTokens::new().dpop("http://a.example"), "base_url"),
         (BoundTokens::new().dpop("a.example"), "base_url"),
-        (dpop().window(Duration::ZERO), "window"),
-        (dpop().window(Duration::from_secs(601)), "window"),
+        (BoundTokens::new().window(Duration::from_secs(60)), "window"),
         (BoundTokens::new().demand_nonce(), "demand_nonce"),
     ] {
         assert_eq!(built(tokens), format!("bound_tokens.{field}"));
     }
     let rejection = Rejection::ProofNotRecorded;
     assert_eq!(rejection.response().status(), 503);
+}
+
+/// DP-07
+#[test]
+fn window_has_bounds() {
+    let build = |window| {
+        let server = ResourceServer::builder("service-a").trust("https://idp.example");
+        server.bound_tokens(dpop().window(window)).build()
+    };
+    for (window, seen) in [
+        (Duration::ZERO, "0ns"),
+        (Duration::from_nanos(1), "1ns"),
+        (Duration::from_millis(999), "999ms"),
+        (Duration::from_millis(600_001), "600.001s"),
+        (Duration::MAX, "18446744073709551615.999999999s"),
+    ] {
+        let error = build(window).unwrap_err();
+        assert_eq!(error.field(), "bound_tokens.window");
+        let problem = format!("{seen} is not between 1 s and 10 min");
+        assert_eq!(error.problem(), problem);
+    }
+    for window in [Duration::from_secs(1), Duration::from_secs(600)] {
+        build(window).unwrap();
+    }
 }
 
 fn base64url(bytes: &[u8]) -> String {

@@ -8,6 +8,7 @@ use obo_core::binding::BindingChecks;
 use obo_core::binding::certificate::CertificateHeader;
 use obo_core::binding::dpop::BaseUrl;
 
+const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
 const LONGEST_WINDOW: Duration = Duration::from_secs(600);
 
 /// Which bound tokens a [`ResourceServer`](crate::ResourceServer) accepts, and how it finds what
@@ -89,11 +90,11 @@ impl BoundTokens {
         })
     }
 
-    /// How far the `iat` of a proof may be off, either way: 60 s by default, at most 10 min. There
-    /// is no leeway on top.
+    /// How far the `iat` of a proof may be off, either way: 60 s by default, from 1 s to 10 min.
+    /// There is no leeway on top.
     pub fn window(self, window: Duration) -> Self {
         self.with_dpop("window", |dpop| {
-            if window.is_zero() || window > LONGEST_WINDOW {
+            if !(SHORTEST_WINDOW..=LONGEST_WINDOW).contains(&window) {
                 let problem = format!("{window:?} is not between 1 s and 10 min");
                 return Err(ConfigError::new("window", problem));
             }
