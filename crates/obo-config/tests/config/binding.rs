@@ -224,12 +224,15 @@ async fn header_counts_from_its_proxy() {
     let world = World::start().await;
     let token = world.token().bound_to_certificate(&DER).mint();
     let header = format!(":{}:", STANDARD.encode(DER));
-    let binding = "certificate = { header = 'client-cert', from = ['10.1.0.0/16', '::1'] }";
-    for (peer, status) in [
-        ("10.1.2.3", StatusCode::OK),
-        ("::ffff:10.1.2.3", StatusCode::OK),
-        ("::1", StatusCode::OK),
-        ("10.2.0.1", StatusCode::UNAUTHORIZED),
+    let listed = "certificate = { header = 'client-cert', from = ['10.1.0.0/16', '::1'] }";
+    let anywhere = "certificate = { header = 'client-cert', danger_from_anywhere = true }";
+    for (binding, peer, status) in [
+        (listed, "10.1.2.3", StatusCode::OK),
+        (listed, "::ffff:10.1.2.3", StatusCode::OK),
+        (listed, "::1", StatusCode::OK),
+        (listed, "10.2.0.1", StatusCode::UNAUTHORIZED),
+        (anywhere, "10.2.0.1", StatusCode::OK),
+        (anywhere, "2001:db8::1", StatusCode::OK),
     ] {
         let mut request = request("Bearer", &token, &[("client-cert", &header)]);
         let peer: IpAddr = peer.parse().unwrap();
@@ -295,8 +298,18 @@ fn mistake_names_key_of_binding() {
         ),
         (
             "certificate = { header = 'client-cert' }",
-            "binding.certificate",
-            "`from`",
+            "binding.certificate.from",
+            "is missing",
+        ),
+        (
+            "certificate = { header = 'client-cert', from = ['10.0.0.1', '0.0.0.0/0'] }",
+            "binding.certificate.from",
+            "every address (0.0.0.0/0)",
+        ),
+        (
+            "certificate = { header = 'client-cert', from = ['::1'], danger_from_anywhere = true }",
+            "binding.certificate.from",
+            "no effect",
         ),
         (
             "certificate = { header = 'client-cert', from = [] }",
