@@ -35,12 +35,15 @@ impl World {
     }
 
     fn file(&self, binding: &str, issuer: &str, rule: &str) -> Settings {
+        toml::from_str(&self.text(binding, issuer, rule)).unwrap()
+    }
+
+    fn text(&self, binding: &str, issuer: &str, rule: &str) -> String {
         let url = self.idp.issuer();
-        let file = format!(
+        format!(
             "[resource_server]\naudiences = ['service-a']\nissuers = [{{ issuer = '{url}' {issuer} }}]\n\
              [binding]\n{binding}\n[[rules]]\npath = '/orders'\n{rule}"
-        );
-        toml::from_str(&file).unwrap()
+        )
     }
 
     /// A request with a bound token and its proof.
@@ -149,6 +152,48 @@ async fn dpop_is_off_by_default() {
             respond(file(), world.plain()).await.status(),
             StatusCode::OK
         );
+    }
+}
+
+/// PR-03
+#[tokio::test]
+async fn metadata_shows_bound_tokens() {
+    let world = World::start().await;
+    let document = |binding: &str, issuer: &str| {
+        let file = "[protected_resource]\nresource = 'https://a.example'\n";
+        let file = file.to_owned() + &world.text(binding, issuer, "");
+        let file: Settings = toml::from_str(&file).unwrap();
+        let built = file.read::<Config>().unwrap().build(&mut Names::new());
+        let document = built.unwrap().protected_resource.unwrap().document();
+        let document: serde_json::Value = serde_json::from_slice(&document).unwrap();
+        [
+            "dpop_signing_alg_values_supported",
+            "dpop_bound_access_tokens_required",
+            "tls_client_certificate_bound_access_tokens",
+        ]
+        .map(|name| document.get(name).is_some())
+    };
+    let certificate = "certificate = 'connection'";
+    let require = "base_url = 'https://a.example'\ndpop = 'require'";
+    let bound = ", require_bound = true";
+    for (binding, issuer, shown) in [
+        ("", "", [false, false, false]),
+        (
+            "dpop = 'off'\nbase_url = 'https://a.example'",
+            "",
+            [false, false, false],
+        ),
+        (ACCEPT, "", [true, false, false]),
+        (ACCEPT, bound, [true, true, false]),
+        (require, "", [true, true, false]),
+        (certificate, bound, [false, false, true]),
+        (
+            &format!("{ACCEPT}\n{certificate}"),
+            bound,
+            [true, false, true],
+        ),
+    ] {
+        assert_eq!(document(binding, issuer), shown, "{binding} {issuer}");
     }
 }
 
