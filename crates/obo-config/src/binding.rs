@@ -11,7 +11,7 @@ use crate::setup::Setup;
 /// | --- | --- | --- |
 /// | `dpop` | `"off"` | tokens bound to a key (RFC 9449): `"off"`, `"accept"`, `"require"` |
 /// | `base_url` | required with `dpop` | the URL that clients call; the `htu` of a proof has it |
-/// | `window` | `"60s"` | how far the `iat` of a proof may be off, either way, at most `"10m"` |
+/// | `window` | `"60s"` | how far the `iat` of a proof may be off, either way, `"1s"` to `"10m"` |
 /// | `nonce` | `false` | `true` demands a nonce of this service in each proof |
 /// | `certificate` | none | where the client's certificate is found (RFC 8705), see below |
 /// | `danger_http` | `false` | `true` allows a `base_url` with `http` beyond loopback |
@@ -24,6 +24,8 @@ use crate::setup::Setup;
 ///   header counts only on connections from these networks, and is removed from all other requests.
 ///   The header is `"client-cert"` (RFC 9440), `"x-forwarded-client-cert"` (Envoy) or
 ///   `"x-ssl-client-cert"` (a URL-encoded PEM text)
+/// - `{ header = "client-cert", danger_from_anywhere = true }`: the header counts on
+///   [each connection](BoundTokens::danger_certificate_header_from_anywhere)
 ///
 /// Used proofs are recorded by what replicas [share](crate::SharedConfig), or else by this process.
 ///
@@ -72,7 +74,9 @@ enum Certificate {
 #[serde(deny_unknown_fields)]
 struct HeaderConfig {
     header: Header,
-    from: Vec<String>,
+    from: Option<Vec<String>>,
+    #[serde(default)]
+    danger_from_anywhere: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -191,11 +195,31 @@ impl BindingConfig {
         tokens = match self.certificate {
             None => tokens,
             Some(Certificate::Connection) => tokens.certificates(),
-            Some(Certificate::Header(header)) => {
-                tokens.certificate_header(header.header.into(), header.from)
+            Some(Certificate::Header(header)) => header
+                .set(tokens)
+                .map_err(|error| error.within("certificate"))?,
+        };
+        Ok(tokens)
+    }
+}
+
+impl HeaderConfig {
+    fn set(self, tokens: BoundTokens) -> Result<BoundTokens, ConfigError> {
+        let header = self.header.into();
+        let tokens = match (self.from, self.danger_from_anywhere) {
+            (Some(from), false) => tokens.certificate_header(header, from),
+            (None, true) => tokens.danger_certificate_header_from_anywhere(header),
+            (Some(_), true) => {
+                let problem = "has no effect with `danger_from_anywhere`; remove one of them";
+                return Err(ConfigError::new("from", problem));
+            }
+            (None, false) => {
+                let problem = "is missing; list the networks of the proxies that write the header, \
+                               such as [\"10.1.0.0/16\"]";
+                return Err(ConfigError::new("from", problem));
             }
         };
-        check(&tokens).map_err(|error| error.within("certificate"))?;
+        check(&tokens)?;
         Ok(tokens)
     }
 }

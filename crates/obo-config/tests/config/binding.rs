@@ -35,12 +35,15 @@ impl World {
     }
 
     fn file(&self, binding: &str, issuer: &str, rule: &str) -> Settings {
+        toml::from_str(&self.text(binding, issuer, rule)).unwrap()
+    }
+
+    fn text(&self, binding: &str, issuer: &str, rule: &str) -> String {
         let url = self.idp.issuer();
-        let file = format!(
+        format!(
             "[resource_server]\naudiences = ['service-a']\nissuers = [{{ issuer = '{url}' {issuer} }}]\n\
              [binding]\n{binding}\n[[rules]]\npath = '/orders'\n{rule}"
-        );
-        toml::from_str(&file).unwrap()
+        )
     }
 
     /// A request with a bound token and its proof.
@@ -152,6 +155,48 @@ async fn dpop_is_off_by_default() {
     }
 }
 
+/// PR-03
+#[tokio::test]
+async fn metadata_shows_bound_tokens() {
+    let world = World::start().await;
+    let document = |binding: &str, issuer: &str| {
+        let file = "[protected_resource]\nresource = 'https://a.example'\n";
+        let file = file.to_owned() + &world.text(binding, issuer, "");
+        let file: Settings = toml::from_str(&file).unwrap();
+        let built = file.read::<Config>().unwrap().build(&mut Names::new());
+        let document = built.unwrap().protected_resource.unwrap().document();
+        let document: serde_json::Value = serde_json::from_slice(&document).unwrap();
+        [
+            "dpop_signing_alg_values_supported",
+            "dpop_bound_access_tokens_required",
+            "tls_client_certificate_bound_access_tokens",
+        ]
+        .map(|name| document.get(name).is_some())
+    };
+    let certificate = "certificate = 'connection'";
+    let require = "base_url = 'https://a.example'\ndpop = 'require'";
+    let bound = ", require_bound = true";
+    for (binding, issuer, shown) in [
+        ("", "", [false, false, false]),
+        (
+            "dpop = 'off'\nbase_url = 'https://a.example'",
+            "",
+            [false, false, false],
+        ),
+        (ACCEPT, "", [true, false, false]),
+        (ACCEPT, bound, [true, true, false]),
+        (require, "", [true, true, false]),
+        (certificate, bound, [false, false, true]),
+        (
+            &format!("{ACCEPT}\n{certificate}"),
+            bound,
+            [true, false, true],
+        ),
+    ] {
+        assert_eq!(document(binding, issuer), shown, "{binding} {issuer}");
+    }
+}
+
 #[tokio::test]
 async fn required_proof_refuses_plain_token() {
     let world = World::start().await;
@@ -224,12 +269,15 @@ async fn header_counts_from_its_proxy() {
     let world = World::start().await;
     let token = world.token().bound_to_certificate(&DER).mint();
     let header = format!(":{}:", STANDARD.encode(DER));
-    let binding = "certificate = { header = 'client-cert', from = ['10.1.0.0/16', '::1'] }";
-    for (peer, status) in [
-        ("10.1.2.3", StatusCode::OK),
-        ("::ffff:10.1.2.3", StatusCode::OK),
-        ("::1", StatusCode::OK),
-        ("10.2.0.1", StatusCode::UNAUTHORIZED),
+    let listed = "certificate = { header = 'client-cert', from = ['10.1.0.0/16', '::1'] }";
+    let anywhere = "certificate = { header = 'client-cert', danger_from_anywhere = true }";
+    for (binding, peer, status) in [
+        (listed, "10.1.2.3", StatusCode::OK),
+        (listed, "::ffff:10.1.2.3", StatusCode::OK),
+        (listed, "::1", StatusCode::OK),
+        (listed, "10.2.0.1", StatusCode::UNAUTHORIZED),
+        (anywhere, "10.2.0.1", StatusCode::OK),
+        (anywhere, "2001:db8::1", StatusCode::OK),
     ] {
         let mut request = request("Bearer", &token, &[("client-cert", &header)]);
         let peer: IpAddr = peer.parse().unwrap();
@@ -270,7 +318,17 @@ fn mistake_names_key_of_binding() {
         (
             "base_url = 'https://a.example'\nwindow = '11m'",
             "binding.window",
-            "10 min",
+            "660s is not between 1 s and 10 min",
+        ),
+        (
+            "base_url = 'https://a.example'\nwindow = '999ms'",
+            "binding.window",
+            "999ms is not between 1 s and 10 min",
+        ),
+        (
+            "base_url = 'https://a.example'\nwindow = '0s'",
+            "binding.window",
+            "0ns is not between 1 s and 10 min",
         ),
         ("window = 60", "binding.window", "no unit"),
         (
@@ -285,8 +343,18 @@ fn mistake_names_key_of_binding() {
         ),
         (
             "certificate = { header = 'client-cert' }",
-            "binding.certificate",
-            "`from`",
+            "binding.certificate.from",
+            "is missing",
+        ),
+        (
+            "certificate = { header = 'client-cert', from = ['10.0.0.1', '0.0.0.0/0'] }",
+            "binding.certificate.from",
+            "every address (0.0.0.0/0)",
+        ),
+        (
+            "certificate = { header = 'client-cert', from = ['::1'], danger_from_anywhere = true }",
+            "binding.certificate.from",
+            "no effect",
         ),
         (
             "certificate = { header = 'client-cert', from = [] }",

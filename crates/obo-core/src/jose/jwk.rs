@@ -243,6 +243,8 @@ fn only<'s>(
 /// The private members. A set that publishes one has leaked the key.
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
+const HAS_PRIVATE: &str = "has a private member, so anyone could sign with it";
+
 const ODD: &str = "is not a JSON object with a `kty`, or a member has another type than expected";
 
 /// The key of an entry, or why it is not usable. A value that cannot be read breaks its own entry
@@ -291,7 +293,7 @@ impl<'j> PublicJwk<'j> {
             .map_err(|_| ODD)?;
         let private = json::pick(entry, PRIVATE).ok_or(ODD)?;
         if private.iter().any(Option::is_some) {
-            return Err("has a private member, so anyone could sign with it");
+            return Err(HAS_PRIVATE);
         }
         if public_key_use.is_some_and(|used| used != "sig") {
             return Err("has a `use` other than `sig`");
@@ -315,6 +317,16 @@ impl<'j> PublicJwk<'j> {
             x,
             y,
         })
+    }
+
+    /// As [`parse`](Self::parse), for the key of a sender: a private member without a value is
+    /// refused too. In a set of a server, a `null` counts as absent.
+    pub(crate) fn parse_of_sender(entry: &'j str) -> Result<Self, &'static str> {
+        match json::has_any(entry, &PRIVATE) {
+            Some(false) => Self::parse(entry),
+            Some(true) => Err(HAS_PRIVATE),
+            None => Err(ODD),
+        }
     }
 
     /// The algorithms that the type and the curve fit.

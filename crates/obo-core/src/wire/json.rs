@@ -90,6 +90,13 @@ pub(crate) fn members<'j>(json: &'j str, mut each: impl FnMut(&str, &'j str)) ->
     read.and_then(|()| json.end()).ok()
 }
 
+/// Whether a JSON object has one of these members, with any value; `None` for any other text.
+pub(crate) fn has_any(json: &str, names: &[&str]) -> Option<bool> {
+    let mut has = false;
+    members(json, |name, _| has |= names.contains(&name))?;
+    Some(has)
+}
+
 /// Calls `each` with every element of a JSON array; `None` for any other text.
 pub(crate) fn elements<'j>(json: &'j str, mut each: impl FnMut(&'j str)) -> Option<()> {
     let mut json = Scanner::of(json, "array");

@@ -297,12 +297,68 @@ fn key_in_header_is_public_and_fits() {
     }
 }
 
+/// DP-02
+#[test]
+fn private_members_of_any_value_are_refused() {
+    let refused = ProofError::Jwk("has a private member, so anyone could sign with it");
+    let keys = [(&*P256, "ES256"), (&*RSA, "RS256"), (&*ED25519, "EdDSA")];
+    for name in [
+        "d",
+        "p",
+        "q",
+        "dp",
+        "dq",
+        "qi",
+        "oth",
+        "k",
+        r"\u0064",
+        r"o\u0074h",
+    ] {
+        for value in [
+            "null",
+            "false",
+            "0",
+            r#""""#,
+            r#""AAAA""#,
+            "[]",
+            "[{}]",
+            "{}",
+        ] {
+            for (signer, alg) in keys {
+                let key = signer.key_members();
+                for jwk in [
+                    format!(r#"{{{key},"{name}":{value}}}"#),
+                    format!(r#"{{"{name}":{value},{key}}}"#),
+                ] {
+                    let draft = Draft::by(signer, alg).header("jwk", &jwk);
+                    assert_eq!(draft.refusal(), refused, "{jwk}");
+                }
+            }
+        }
+    }
+    // Other names are no secrets, whatever their case.
+    let ec = P256.key_members();
+    for more in [
+        r#""D":null"#,
+        r#""x5c":null"#,
+        r#""data":"d""#,
+        r#""a":{"d":1}"#,
+    ] {
+        let draft = Draft::new().header("jwk", &format!("{{{ec},{more}}}"));
+        assert!(draft.verdict().is_ok(), "{more}");
+    }
+}
+
 /// DP-01, DP-02
 #[test]
 fn duplicate_member_is_rejected() {
     let ec = P256.key_members();
     let mut drafts = Vec::new();
+    let jwk = format!("{{{ec}}}");
     for (name, json) in [
+        ("jwk", &*jwk),
+        ("jwk", "null"),
+        (r"\u006awk", &jwk),
         ("typ", r#""dpop+jwt""#),
         ("alg", r#""ES256""#),
         ("a", "1"),
@@ -315,8 +371,17 @@ fn duplicate_member_is_rejected() {
         }
         drafts.push((draft, "header"));
     }
-    let twice = Draft::new().header("jwk", &format!(r#"{{{ec},"kty":"EC"}}"#));
-    drafts.push((twice, "header"));
+    for more in [
+        r#""kty":"EC""#,
+        r#""k\u0074y":"EC""#,
+        r#""x":null"#,
+        r#""kid":"a","kid":"a""#,
+        r#""d":null,"d":null"#,
+        r#""a":{"b":1,"b":1}"#,
+    ] {
+        let twice = Draft::new().header("jwk", &format!("{{{ec},{more}}}"));
+        drafts.push((twice, "header"));
+    }
     for name in ["jti", "htm", "htu", "iat", "ath"] {
         let mut draft = Draft::new();
         let json = draft.claims.get(name).unwrap().to_owned();

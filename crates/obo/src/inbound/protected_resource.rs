@@ -6,8 +6,9 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
-use obo_core::{ConfigError, Issuer, Resource, Scope, https_or_loopback};
-use serde_json::json;
+use obo_core::binding::BindingChecks;
+use obo_core::{Algorithm, ConfigError, Issuer, Resource, Scope, https_or_loopback};
+use serde_json::{Map, Value, json};
 use tower_service::Service;
 
 use crate::inbound::resource_server::ResourceServer;
@@ -17,7 +18,8 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 /// The metadata of this service for its clients: which authorization servers issue tokens for it
 /// (RFC 9728).
 ///
-/// It lists the issuers that a [`ResourceServer`] trusts. Serve it without a token: in axum call
+/// It lists the issuers that a [`ResourceServer`] trusts, and says which bound tokens it accepts and
+/// requires. Serve it without a token: in axum call
 /// `router.route_service(resource.well_known_path(), resource.service())` after
 /// `router.layer(layer)`. The layer names its URL in each `Bearer` challenge:
 ///
@@ -43,12 +45,18 @@ pub struct ProtectedResource {
     origin: usize,
     url: String,
     authorization_servers: Vec<Issuer>,
+    /// Which bound tokens the server accepts.
+    bindings: BindingChecks,
+    requires_dpop: bool,
     scopes: Scope,
 }
 
 impl ProtectedResource {
-    /// Creates the metadata of the service with this resource identifier, whose issuers are those
-    /// of `server`.
+    /// Creates the metadata of the service with this resource identifier. Its issuers and the bound
+    /// tokens that it accepts and requires are those of `server`.
+    ///
+    /// What single [rules](crate::Rule::bound) require is not in it: a client reads it once for the
+    /// whole service.
     ///
     /// # Errors
     ///
@@ -72,6 +80,8 @@ impl ProtectedResource {
             url: format!("{origin}{WELL_KNOWN}{path}"),
             resource,
             authorization_servers: server.issuers().cloned().collect(),
+            bindings: server.binding_checks(),
+            requires_dpop: server.requires_dpop(),
             scopes: Scope::default(),
         })
     }
@@ -98,16 +108,26 @@ impl ProtectedResource {
     /// The document, as JSON.
     pub fn document(&self) -> Bytes {
         let issuers = self.authorization_servers.iter().map(Issuer::as_str);
-        let mut document = json!({
-            "resource": self.resource.as_str(),
-            "authorization_servers": Vec::from_iter(issuers),
-            "bearer_methods_supported": ["header"],
-        });
-        // An empty array must be omitted (RFC 9728 section 3.2).
-        if let (Some(members), false) = (document.as_object_mut(), self.scopes.is_empty()) {
-            members.insert("scopes_supported".to_owned(), self.scopes.iter().collect());
+        let mut document = Map::new();
+        let mut add = |name: &str, value: Value| document.insert(name.to_owned(), value);
+        add("resource", self.resource.as_str().into());
+        add("authorization_servers", issuers.collect());
+        add("bearer_methods_supported", json!(["header"]));
+        // An empty array must be omitted (RFC 9728 section 3.2), and what is false by default may be.
+        if !self.scopes.is_empty() {
+            add("scopes_supported", self.scopes.iter().collect());
         }
-        document.to_string().into()
+        if self.bindings.certificate {
+            add("tls_client_certificate_bound_access_tokens", true.into());
+        }
+        if self.bindings.dpop {
+            let algorithms = Algorithm::ALL.iter().map(|alg| alg.name());
+            add("dpop_signing_alg_values_supported", algorithms.collect());
+        }
+        if self.requires_dpop {
+            add("dpop_bound_access_tokens_required", true.into());
+        }
+        Value::Object(document).to_string().into()
     }
 
     /// A service that serves the document to GET and HEAD, cacheable for an hour, and refuses other

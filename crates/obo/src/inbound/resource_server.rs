@@ -20,6 +20,7 @@ use crate::inbound::bound_tokens::BoundCheck;
 use crate::inbound::introspection::{Introspection, Introspector, Jwts, Shared};
 use crate::inbound::trust::Parts;
 use crate::refusal::rejection::Rejection;
+use obo_core::binding::BindingChecks;
 use obo_core::{BearerCredentials, Caller, ConfigError, Issuer, Policy};
 
 /// Validates access tokens: it has the audience of this service, and a policy and keys for each
@@ -276,6 +277,20 @@ impl ResourceServer {
     /// For bound tokens, if they are accepted.
     pub(crate) fn bound(&self) -> Option<&BoundCheck> {
         self.0.bound.as_ref()
+    }
+
+    /// Which bindings of tokens are accepted.
+    pub(crate) fn binding_checks(&self) -> BindingChecks {
+        self.bound().map(BoundCheck::checks).unwrap_or_default()
+    }
+
+    /// Whether each token must be bound to a key.
+    pub(crate) fn requires_dpop(&self) -> bool {
+        let checks = self.binding_checks();
+        let has_no_other = checks.dpop && !checks.certificate;
+        let all_bound = || self.0.trusted.iter().all(|trusted| trusted.requires_bound);
+        let is_required = self.bound().is_some_and(BoundCheck::requires_key);
+        is_required || (has_no_other && all_bound())
     }
 
     pub(crate) fn wall_clock(&self) -> &Clock {

@@ -23,10 +23,10 @@
 //! 6. If the service demands a nonce in the proof, a request that can be replayed is sent once more
 //!    with the nonce and the same token. Otherwise the response is passed on, and the next request
 //!    has the nonce. A gRPC response with the demand in its headers, which is one without messages,
-//!    is such a response too. If the demand is in the trailers, the service has begun to respond:
-//!    the request is not replayed, the token stays cached, and the next request has the nonce. In
-//!    the last frame of a gRPC-Web body a nonce is not found, and the token is evicted. The
-//!    `DPoP-Nonce` header of a response, or the one in its trailers, is removed.
+//!    is such a response too. If the demand is in the trailers, or in the last frame of a gRPC-Web
+//!    body, the service has begun to respond: the request is not replayed, the token stays cached,
+//!    and the next request has the nonce. The `DPoP-Nonce` header of a response, or the one in its
+//!    trailers, is removed; the frames of gRPC-Web are passed on as they are.
 //!
 //! The caller's own token is never sent.
 //!

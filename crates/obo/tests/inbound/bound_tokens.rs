@@ -564,11 +564,79 @@ async fn header_counts_from_listed_proxies() {
     assert_eq!(send(Some("::1"), &[]).await, 401);
     assert_eq!(send(Some("::1"), &[&value, &value]).await, 400);
     assert_eq!(send(Some("::1"), &["%3A"]).await, 400);
-    for wrong in [vec!["10.1.0.0/33"], vec![""], vec![]] {
-        let tokens = BoundTokens::new().certificate_header(header, wrong);
-        let server = ResourceServer::builder("service-a").trust(bound.idp.issuer());
-        let error = server.bound_tokens(tokens).build().unwrap_err();
+}
+
+/// MT-04
+#[test]
+fn networks_of_proxies_are_checked() {
+    let header = CertificateHeader::ClientCert;
+    let build = |tokens: BoundTokens| {
+        let server = ResourceServer::builder("service-a").trust("https://idp.example");
+        server.bound_tokens(tokens).build()
+    };
+    for (wrong, problem) in [
+        (vec!["10.1.0.0/33"], "is no network"),
+        (vec!["::ffff:10.0.0.0/129"], "is no network"),
+        (vec![""], "is no network"),
+        (vec![], "is empty"),
+        (vec!["0.0.0.0/0"], "every address (0.0.0.0/0)"),
+        (vec!["10.1.2.3/0"], "every address (0.0.0.0/0)"),
+        (vec!["::1", "::/0"], "every address (::/0)"),
+        (vec!["::ffff:0:0/96"], "every address (0.0.0.0/0)"),
+        (
+            vec!["128.0.0.0/1", "0.0.0.0/1"],
+            "every address (0.0.0.0/0)",
+        ),
+    ] {
+        let tokens = BoundTokens::new().certificate_header(header, &wrong);
+        let error = build(tokens).unwrap_err();
         assert_eq!(error.field(), "bound_tokens.from");
+        assert!(error.problem().contains(problem), "{wrong:?}: {error}");
+    }
+    build(BoundTokens::new().danger_certificate_header_from_anywhere(header)).unwrap();
+}
+
+/// MT-04
+#[tokio::test]
+async fn mapped_addresses_are_those_of_ipv4() {
+    let bound = Bound::start().await;
+    let der = [0x30, 0x03, 0x02, 0x01, 0x05];
+    let own = ClientCertificate::from_der(&der);
+    let token = bound.token(json!({ "x5t#S256": base64url(own.thumbprint()) }));
+    let header = CertificateHeader::ClientCert;
+    let send = async |tokens: BoundTokens, peer: Option<&str>| {
+        let mut request = crate::guarded::with_line(format!("Bearer {token}"));
+        let line = ":MAMCAQU=:".parse().unwrap();
+        request.headers_mut().insert("client-cert", line);
+        let peer = peer.map(|peer| PeerAddress(peer.parse().unwrap()));
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
+        bound.guarded(tokens).send(request).await.status().as_u16()
+    };
+    for network in ["10.0.0.0/8", "::ffff:10.0.0.0/104", "::ffff:a00:0/104"] {
+        let from = |peer| {
+            let tokens = BoundTokens::new().certificate_header(header, [network]);
+            send(tokens, Some(peer))
+        };
+        for peer in ["10.1.2.3", "::ffff:10.1.2.3"] {
+            assert_eq!(from(peer).await, 200, "{peer} in {network}");
+        }
+        for peer in [
+            "11.1.2.3",
+            "::ffff:11.1.2.3",
+            "::10.1.2.3",
+            "64:ff9b::a01:203",
+        ] {
+            assert_eq!(from(peer).await, 401, "{peer} in {network}");
+        }
+    }
+    let single = BoundTokens::new().certificate_header(header, ["::ffff:10.1.2.3"]);
+    assert_eq!(send(single.clone(), Some("10.1.2.3")).await, 200);
+    assert_eq!(send(single, Some("10.1.2.4")).await, 401);
+    let anywhere = BoundTokens::new().danger_certificate_header_from_anywhere(header);
+    for peer in [Some("10.1.2.3"), Some("2001:db8::1"), None] {
+        assert_eq!(send(anywhere.clone(), peer).await, 200, "{peer:?}");
     }
 }
 
@@ -640,14 +708,37 @@ fn mistakes_of_the_settings_are_named() {
     for (tokens, field) in [
         (BoundTokens::new().dpop("http://a.example"), "base_url"),
         (BoundTokens::new().dpop("a.example"), "base_url"),
-        (dpop().window(Duration::ZERO), "window"),
-        (dpop().window(Duration::from_secs(601)), "window"),
+        (BoundTokens::new().window(Duration::from_secs(60)), "window"),
         (BoundTokens::new().demand_nonce(), "demand_nonce"),
     ] {
         assert_eq!(built(tokens), format!("bound_tokens.{field}"));
     }
     let rejection = Rejection::ProofNotRecorded;
     assert_eq!(rejection.response().status(), 503);
+}
+
+/// DP-07
+#[test]
+fn window_has_bounds() {
+    let build = |window| {
+        let server = ResourceServer::builder("service-a").trust("https://idp.example");
+        server.bound_tokens(dpop().window(window)).build()
+    };
+    for (window, seen) in [
+        (Duration::ZERO, "0ns"),
+        (Duration::from_nanos(1), "1ns"),
+        (Duration::from_millis(999), "999ms"),
+        (Duration::from_millis(600_001), "600.001s"),
+        (Duration::MAX, "18446744073709551615.999999999s"),
+    ] {
+        let error = build(window).unwrap_err();
+        assert_eq!(error.field(), "bound_tokens.window");
+        let problem = format!("{seen} is not between 1 s and 10 min");
+        assert_eq!(error.problem(), problem);
+    }
+    for window in [Duration::from_secs(1), Duration::from_secs(600)] {
+        build(window).unwrap();
+    }
 }
 
 fn base64url(bytes: &[u8]) -> String {

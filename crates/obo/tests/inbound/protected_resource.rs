@@ -7,10 +7,10 @@ use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_
 use http::header::{HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
-use obo::binding::BoundTokens;
+use obo::binding::{BoundTokens, CertificateHeader};
 use obo::{
     BearerAuthLayer, ProtectedResource, Rejection, RequireLayer, Resource, ResourceServer, Rule,
-    Scope,
+    Scope, Trust,
 };
 use obo_testkit::{TestAlg, TestKey};
 use serde_json::{Value, json};
@@ -141,6 +141,80 @@ async fn document_follows_configuration() {
     assert_eq!(members(&scoped)["scopes_supported"], supported);
     let none = scoped.scopes_supported(Scope::default());
     assert_eq!(members(&none), members(&both), "no empty array");
+}
+
+/// PR-03
+#[tokio::test]
+async fn document_shows_bound_tokens() {
+    let algs = json!([
+        "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"
+    ]);
+    let (keys, certificates) = (
+        "dpop_signing_alg_values_supported",
+        "tls_client_certificate_bound_access_tokens",
+    );
+    let required = "dpop_bound_access_tokens_required";
+    let (idp, other) = (
+        FakeIssuer::new().await,
+        FakeIssuer::named("https://other.example").await,
+    );
+    let new = BoundTokens::new;
+    let dpop = || new().dpop("https://api.example");
+    let header = CertificateHeader::ClientCert;
+    for (tokens, demanding, expected) in [
+        (None, 0, json!({})),
+        (Some(new()), 0, json!({})),
+        (None, 2, json!({})),
+        (Some(dpop()), 0, json!({ keys: algs })),
+        // One issuer may still issue plain tokens.
+        (Some(dpop()), 1, json!({ keys: algs })),
+        (Some(dpop()), 2, json!({ keys: algs, required: true })),
+        (
+            Some(dpop().require_dpop()),
+            0,
+            json!({ keys: algs, required: true }),
+        ),
+        (Some(new().certificates()), 2, json!({ certificates: true })),
+        (
+            Some(new().certificate_header(header, ["10.0.0.1"])),
+            0,
+            json!({ certificates: true }),
+        ),
+        // Either binding is enough.
+        (
+            Some(dpop().certificates()),
+            2,
+            json!({ keys: algs, certificates: true }),
+        ),
+        (
+            Some(dpop().certificates().require_dpop()),
+            0,
+            json!({ keys: algs, certificates: true, required: true }),
+        ),
+    ] {
+        let mut server = ResourceServer::builder("service-a");
+        for (i, issuer) in [&idp, &other].into_iter().enumerate() {
+            let trust = Trust::from(issuer.known());
+            server = server.trust(match i < demanding {
+                true => trust.require_bound(),
+                false => trust,
+            });
+        }
+        if let Some(tokens) = tokens {
+            server = server.bound_tokens(tokens);
+        }
+        let server = server.build().unwrap();
+        let mut members = members(&resource("https://api.example", &server));
+        let members = members.as_object_mut().unwrap();
+        for common in [
+            "resource",
+            "authorization_servers",
+            "bearer_methods_supported",
+        ] {
+            members.remove(common).unwrap();
+        }
+        assert_eq!(json!(members), expected);
+    }
 }
 
 /// PR-04

@@ -1,11 +1,11 @@
-//! What the trailers of a gRPC response say about the proof.
+//! What the trailers of a gRPC response say about the proof, and the last frame of gRPC-Web.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::Frame;
@@ -42,8 +42,49 @@ fn nonce(request: &HeaderMap) -> Option<String> {
     Some(claims.get("nonce")?.as_str()?.to_owned())
 }
 
-/// Calls twice, the first time with these trailers: the source of the second token, and its nonce.
-async fn second(to: Destination, sent: HeaderMap) -> (TokenSource, Option<String>) {
+/// How a response ends.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Trailers,
+    WebFrame,
+    WebText,
+}
+
+/// The first response, with a message.
+fn response(end: End, trailers: HeaderMap) -> Response<FullBody> {
+    let message = b"\0\0\0\0\0";
+    let lines = trailers.iter().map(|(name, value)| {
+        let value = value.to_str().unwrap();
+        format!("{name}: {value}\r\n")
+    });
+    let lines = lines.collect::<String>();
+    let length = u32::try_from(lines.len()).unwrap().to_be_bytes();
+    let body = [&message[..], &[0x80], &length, lines.as_bytes()].concat();
+    let (content_type, frames) = match end {
+        End::Trailers => (
+            "application/grpc",
+            vec![
+                Frame::data(Bytes::from_static(message)),
+                Frame::trailers(trailers),
+            ],
+        ),
+        End::WebFrame => ("application/grpc-web+proto", vec![Frame::data(body.into())]),
+        End::WebText => {
+            let text = STANDARD.encode(body).into();
+            ("application/grpc-web-text", vec![Frame::data(text)])
+        }
+    };
+    let frames = frames.into_iter().map(Ok::<_, Infallible>);
+    let body = StreamBody::new(futures_util::stream::iter(frames.collect::<Vec<_>>()));
+    let response = Response::builder().header("content-type", content_type);
+    response.body(body).unwrap()
+}
+
+type FullBody =
+    StreamBody<futures_util::stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, Infallible>>>>;
+
+/// Calls twice, the first time with this end: the source of the second token, and its nonce.
+async fn second(to: Destination, end: End, sent: HeaderMap) -> (TokenSource, Option<String>) {
     let setup = Setup::start().await;
     let exchange = setup.builder().dpop(new_key().1).build().unwrap();
     let responses = Arc::new(Mutex::new(VecDeque::from([sent.clone()])));
@@ -52,22 +93,28 @@ async fn second(to: Destination, sent: HeaderMap) -> (TokenSource, Option<String
     let inner = service_fn(move |request: Request<()>| {
         requests.lock().unwrap().push(request.headers().clone());
         let trailers = responses.lock().unwrap().pop_front().unwrap_or_default();
-        let frames = [
-            Frame::data(Bytes::from_static(b"\0\0\0\0\0")),
-            Frame::trailers(trailers),
-        ];
-        let frames = futures_util::stream::iter(frames.map(Ok::<_, Infallible>));
-        async { Ok::<_, Infallible>(Response::new(StreamBody::new(frames))) }
+        let response = response(end, trailers);
+        async { Ok::<_, Infallible>(response) }
     });
     let service = exchange.to_destination(to).unwrap().layer(inner);
     let service = service.on_behalf_of(&setup.caller("alice").await);
     let request = || Request::post(format!("{URI_OF_B}/s.S/M")).body(()).unwrap();
     let first = service.clone().oneshot(request()).await.unwrap();
     let whole = first.into_body().collect().await.unwrap();
-    let mut expected = sent;
+    let mut expected = sent.clone();
     expected.remove("dpop-nonce");
-    assert_eq!(whole.trailers(), Some(&expected));
-    assert_eq!(whole.to_bytes().len(), 5);
+    let passed = match end {
+        End::Trailers => {
+            assert_eq!(whole.trailers(), Some(&expected));
+            Bytes::from_static(b"\0\0\0\0\0")
+        }
+        // Its frames are not changed.
+        End::WebFrame | End::WebText => {
+            let same = response(end, sent).into_body().collect().await;
+            same.unwrap().to_bytes()
+        }
+    };
+    assert_eq!(whole.to_bytes(), passed);
     let second = service.oneshot(request()).await.unwrap();
     let received = received.lock().unwrap();
     assert_eq!(received.len(), 2, "no request is repeated");
@@ -85,16 +132,20 @@ async fn trailers_evict_only_wrong_tokens() {
         ("7", NONCE, TokenSource::Cache),
         ("0", "", TokenSource::Cache),
     ] {
-        let (source, nonce) = second(bound_b(), trailers(status, challenge)).await;
-        assert_eq!(source, expected, "{status} {challenge}");
-        assert_eq!(nonce.as_deref(), Some("n1"), "{status} {challenge}");
+        for end in [End::Trailers, End::WebFrame, End::WebText] {
+            let (source, nonce) = second(bound_b(), end, trailers(status, challenge)).await;
+            assert_eq!(source, expected, "{end:?} {status} {challenge}");
+            assert_eq!(nonce.as_deref(), Some("n1"), "{end:?} {status} {challenge}");
+        }
     }
 }
 
 /// DP-19
 #[tokio::test]
 async fn bearer_call_ignores_late_demands() {
-    let to_b = Destination::new(URI_OF_B, audience("service-b")).unwrap();
-    let (source, nonce) = second(to_b, trailers("16", NONCE)).await;
-    assert_eq!((source, nonce), (TokenSource::Exchange, None));
+    for end in [End::Trailers, End::WebFrame] {
+        let to_b = Destination::new(URI_OF_B, audience("service-b")).unwrap();
+        let (source, nonce) = second(to_b, end, trailers("16", NONCE)).await;
+        assert_eq!((source, nonce), (TokenSource::Exchange, None));
+    }
 }

@@ -125,6 +125,46 @@ fn client_cert_is_one_byte_sequence() {
 
 /// MT-05
 #[test]
+fn xfcc_lines_are_one_list() {
+    let read = |all: &[&str]| lines(CertificateHeader::XForwardedClientCert, all);
+    let (own, other) = (
+        format!("Hash={}", hex()),
+        format!("Hash={}", "ab".repeat(32)),
+    );
+    let (both, quoted) = (format!("{other},{own}"), format!("URI=\"x,{other}\";{own}"));
+    for all in [
+        &[&*other, &*own][..],
+        &[&other, &other, &own],
+        &[&other, &both],
+        &["", &own],
+        &[&other, &quoted],
+    ] {
+        assert_eq!(read(all), Ok(Some(printed())), "{all:?}");
+    }
+    assert_eq!(read(&[&both, &other]), Ok(Some([0xab; 32])));
+    for none in ["", " ", "\t"] {
+        assert_eq!(read(&[&own, none]), Ok(None));
+    }
+    // Each line counts, and a quote ends in its own line.
+    for (all, error) in [
+        (
+            [&*own, "x"],
+            CertificateError::Element("a pair without `=`"),
+        ),
+        (["x", &own], CertificateError::Element("a pair without `=`")),
+        (
+            ["URI=\"", &own],
+            CertificateError::Element("a quote that is not closed"),
+        ),
+        ([&own, "URI=a"], CertificateError::NoCertificate),
+        (["URI=a", ","], CertificateError::NoCertificate),
+    ] {
+        assert_eq!(read(&all), Err(error), "{all:?}");
+    }
+}
+
+/// MT-05
+#[test]
 fn last_xfcc_element_counts() {
     let (own, other) = (
         format!("Hash={}", hex()),

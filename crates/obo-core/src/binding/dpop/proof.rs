@@ -232,7 +232,7 @@ impl ProofHeader {
             expected: Vec::from_iter(accepted.iter().map(|alg| alg.name())).join(", "),
         })?;
         let jwk = header.jwk.ok_or(ProofError::Jwk("is missing"))?;
-        let jwk = PublicJwk::parse(jwk).map_err(ProofError::Jwk)?;
+        let jwk = PublicJwk::parse_of_sender(jwk).map_err(ProofError::Jwk)?;
         let (key, members) = jwk.key(algorithm).map_err(ProofError::Jwk)?;
         Ok(Self {
             key,

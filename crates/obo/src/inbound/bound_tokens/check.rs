@@ -216,14 +216,7 @@ impl BoundCheck {
 
     fn is_of_proxy(&self, extensions: &Extensions) -> bool {
         let header = self.0.settings.header.as_ref();
-        let peer = extensions.get::<PeerAddress>();
-        header
-            .zip(peer)
-            .is_some_and(|((_, networks), PeerAddress(peer))| {
-                // A socket for both families shows IPv4 addresses as IPv6.
-                let peer = peer.to_canonical();
-                networks.iter().any(|network| network.contains(&peer))
-            })
+        header.is_some_and(|(_, proxies)| proxies.have(extensions.get::<PeerAddress>()))
     }
 }
 

@@ -4,6 +4,7 @@
 mod check;
 mod connection;
 mod offered;
+mod proxies;
 mod settings;
 
 pub(crate) use check::{BoundCheck, Presented, used};

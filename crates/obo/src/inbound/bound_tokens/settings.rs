@@ -1,13 +1,13 @@
-use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use obo_core::ConfigError;
 use obo_core::binding::BindingChecks;
 use obo_core::binding::certificate::CertificateHeader;
 use obo_core::binding::dpop::BaseUrl;
 
+use super::proxies::Proxies;
+
+const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
 const LONGEST_WINDOW: Duration = Duration::from_secs(600);
 
 /// Which bound tokens a [`ResourceServer`](crate::ResourceServer) accepts, and how it finds what
@@ -39,7 +39,7 @@ pub(super) struct Settings {
     pub(super) dpop: Option<Dpop>,
     pub(super) certificates: bool,
     /// The header of a proxy, and from where it counts.
-    pub(super) header: Option<(CertificateHeader, Arc<[IpNet]>)>,
+    pub(super) header: Option<(CertificateHeader, Proxies)>,
 }
 
 #[derive(Clone, Debug)]
@@ -89,11 +89,11 @@ impl BoundTokens {
         })
     }
 
-    /// How far the `iat` of a proof may be off, either way: 60 s by default, at most 10 min. There
-    /// is no leeway on top.
+    /// How far the `iat` of a proof may be off, either way: 60 s by default, from 1 s to 10 min.
+    /// There is no leeway on top.
     pub fn window(self, window: Duration) -> Self {
         self.with_dpop("window", |dpop| {
-            if window.is_zero() || window > LONGEST_WINDOW {
+            if !(SHORTEST_WINDOW..=LONGEST_WINDOW).contains(&window) {
                 let problem = format!("{window:?} is not between 1 s and 10 min");
                 return Err(ConfigError::new("window", problem));
             }
@@ -134,30 +134,28 @@ impl BoundTokens {
     ///
     /// The server puts the address into the extensions as a [`PeerAddress`](super::PeerAddress).
     /// From any other address the header is not read, and it is removed from the request.
+    ///
+    /// An IPv4 address counts as the same one mapped to IPv6 (`::ffff:10.1.0.1`), in a network too.
+    /// Networks that have every address are a mistake: see
+    /// [`danger_certificate_header_from_anywhere`](Self::danger_certificate_header_from_anywhere).
     pub fn certificate_header<N: AsRef<str>>(
         self,
         header: CertificateHeader,
         from: impl IntoIterator<Item = N>,
     ) -> Self {
-        let networks = from.into_iter().map(|network| {
-            let network = network.as_ref();
-            let parsed = network.parse::<IpNet>().ok();
-            let parsed = parsed.or_else(|| network.parse::<IpAddr>().ok().map(IpNet::from));
-            parsed.ok_or_else(|| {
-                let problem = format!(
-                    "{network:?} is no network; expected for example \"10.1.0.0/16\" or \"127.0.0.1\""
-                );
-                ConfigError::new("from", problem)
-            })
-        });
-        let networks: Result<Vec<_>, _> = networks.collect();
+        let proxies = Proxies::listed(from);
         self.certificates().with(|settings| {
-            let networks = networks?;
-            if networks.is_empty() {
-                let problem = "is empty, so the header would never count; list the proxy's network";
-                return Err(ConfigError::new("from", problem));
-            }
-            settings.header = Some((header, networks.into()));
+            settings.header = Some((header, proxies?));
+            Ok(())
+        })
+    }
+
+    /// As [`certificate_header`](Self::certificate_header), on each connection. Everyone who can
+    /// connect to this service can write the header, and so use every stolen token that is bound to
+    /// a certificate, because certificates are public.
+    pub fn danger_certificate_header_from_anywhere(self, header: CertificateHeader) -> Self {
+        self.certificates().with(|settings| {
+            settings.header = Some((header, Proxies::Anywhere));
             Ok(())
         })
     }

@@ -18,12 +18,12 @@ const PIECES: usize = 16;
 
 pin_project! {
     /// The body of a response to a call with a token, passed on unchanged but for a nonce in its
-    /// trailers, which is removed.
+    /// HTTP trailers, which is removed.
     ///
     /// A gRPC response carries its status at its end: in its trailers or, for gRPC-Web, in the last
     /// frame of the body. If the status is `UNAUTHENTICATED`, the token is evicted. The request has
-    /// been processed then, so it is not sent again. If the trailers demand a nonce in the proof,
-    /// the token stays cached, and the next request has the nonce.
+    /// been processed then, so it is not sent again. If the end demands a nonce in the proof, the
+    /// token stays cached, and the next request has the nonce.
     #[derive(Default)]
     pub struct ResponseBody<B> {
         #[pin]
@@ -111,7 +111,8 @@ impl Watch {
         let mut pieces = [IoSlice::new(&[]); PIECES];
         let count = data.chunks_vectored(&mut pieces);
         let mut pieces = pieces.iter().take(count);
-        pieces.any(|piece| web.is_unauthenticated(piece))
+        let trailers = pieces.find_map(|piece| web.trailers(piece));
+        trailers.is_some_and(|mut trailers| self.trailers_reject(&mut trailers))
     }
 
     fn trailers_reject(&self, trailers: &mut HeaderMap) -> bool {

@@ -3,6 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// How many bytes of the trailers are buffered until they are complete.
 const MOST: usize = 8 * 1024;
@@ -43,8 +44,8 @@ impl WebFrames {
         }
     }
 
-    /// Reads more bytes; returns whether the status is `UNAUTHENTICATED`.
-    pub(super) fn is_unauthenticated(&mut self, bytes: &[u8]) -> bool {
+    /// Reads more bytes; returns the trailers when they are complete.
+    pub(super) fn trailers(&mut self, bytes: &[u8]) -> Option<HeaderMap> {
         let Some(group) = &mut self.group else {
             return self.frames.read(bytes);
         };
@@ -58,19 +59,20 @@ impl WebFrames {
             let mut decoded = [0; 3];
             let Ok(length) = STANDARD.decode_slice(&*group, &mut decoded) else {
                 self.frames = Frames::Done;
-                return false;
+                return None;
             };
             group.clear();
-            if self.frames.read(decoded.get(..length).unwrap_or_default()) {
-                return true;
+            let read = self.frames.read(decoded.get(..length).unwrap_or_default());
+            if read.is_some() {
+                return read;
             }
         }
-        false
+        None
     }
 }
 
 impl Frames {
-    fn read(&mut self, mut bytes: &[u8]) -> bool {
+    fn read(&mut self, mut bytes: &[u8]) -> Option<HeaderMap> {
         loop {
             let next = match self {
                 Self::Head { bytes: head, read } => {
@@ -81,7 +83,7 @@ impl Frames {
                     }
                     *read += missing.len();
                     if *read < head.len() {
-                        return false;
+                        return None;
                     }
                     let [flag, length @ ..] = *head;
                     let left = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
@@ -98,7 +100,7 @@ impl Frames {
                     bytes = rest;
                     *left -= message.len();
                     if *left > 0 {
-                        return false;
+                        return None;
                     }
                     START
                 }
@@ -108,29 +110,40 @@ impl Frames {
                     text.extend(part.iter().take(room));
                     *left -= part.len();
                     if *left > 0 {
-                        return false;
+                        return None;
                     }
-                    let is_unauthenticated = is_unauthenticated(text);
+                    let trailers = fields(text);
                     *self = Self::Done;
-                    return is_unauthenticated;
+                    return Some(trailers);
                 }
-                Self::Done => return false,
+                Self::Done => return None,
             };
             *self = next;
         }
     }
 }
 
-/// Trailers in the body are lines as in HTTP/1.1.
-fn is_unauthenticated(trailers: &[u8]) -> bool {
-    trailers.split(|b| *b == b'\n').any(|line| {
-        let colon = line.iter().position(|b| *b == b':');
-        let Some((name, value)) = colon.and_then(|colon| line.split_at_checked(colon)) else {
-            return false;
-        };
-        let value = value.strip_prefix(b":").unwrap_or_default();
-        name.trim_ascii().eq_ignore_ascii_case(b"grpc-status") && value.trim_ascii() == b"16"
-    })
+/// Trailers in the body are lines as in HTTP/1.1. A line that is not one is skipped.
+fn fields(trailers: &[u8]) -> HeaderMap {
+    // Of trailers that are too long, the last line may be cut.
+    let whole = match trailers.len() < MOST {
+        true => Some(trailers.len()),
+        false => trailers.iter().rposition(|b| *b == b'\n'),
+    };
+    let whole = whole.and_then(|whole| trailers.get(..whole));
+    let lines = whole.unwrap_or_default().split(|b| *b == b'\n');
+    let fields = lines.filter_map(|line| {
+        let colon = line.iter().position(|b| *b == b':')?;
+        let (name, value) = line.split_at_checked(colon)?;
+        let name = HeaderName::from_bytes(name.trim_ascii()).ok()?;
+        let value = value.strip_prefix(b":")?.trim_ascii();
+        Some((name, HeaderValue::from_bytes(value).ok()?))
+    });
+    let mut read = HeaderMap::new();
+    for (name, value) in fields {
+        read.append(name, value);
+    }
+    read
 }
 
 #[cfg(test)]
@@ -152,15 +165,24 @@ mod tests {
         .concat()
     }
 
-    /// Whether the status is found in pieces of any size.
-    fn is_found(body: &[u8], is_text: bool) -> bool {
+    /// The trailers, which are the same in pieces of any size.
+    fn read(body: &[u8], is_text: bool) -> Option<HeaderMap> {
         let found = [1, 2, 3, 5, 7, 64, usize::MAX].map(|size| {
             let mut frames = WebFrames::new(is_text);
-            body.chunks(size.min(body.len()))
-                .any(|piece| frames.is_unauthenticated(piece))
+            let mut pieces = body.chunks(size.min(body.len()));
+            let found = pieces.find_map(|piece| frames.trailers(piece));
+            assert!(pieces.all(|piece| frames.trailers(piece).is_none()));
+            found
         });
         assert!(found.iter().all(|it| *it == found[0]), "{found:?}");
-        found[0]
+        let [found, ..] = found;
+        found
+    }
+
+    /// Whether the status is found.
+    fn is_found(body: &[u8], is_text: bool) -> bool {
+        let status = read(body, is_text);
+        status.is_some_and(|fields| fields.get("grpc-status").is_some_and(|it| it == "16"))
     }
 
     #[test]
@@ -183,6 +205,44 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_fields() {
+        let trailers = "Grpc-Status:16\r\nno field\r\n: no name\r\na b: no name\r\n\r\n\
+                        x-a: 1\nx-a:\t2 \r\nx-b: a:b\r\nx-c:\u{1}\r\nx-d:";
+        let body = body(trailers);
+        let fields = read(&body, false).unwrap();
+        assert_eq!(
+            read(STANDARD.encode(&body).as_bytes(), true).unwrap(),
+            fields
+        );
+        let mut expected = HeaderMap::new();
+        for (name, value) in [
+            ("grpc-status", "16"),
+            ("x-a", "1"),
+            ("x-a", "2"),
+            ("x-b", "a:b"),
+            ("x-d", ""),
+        ] {
+            expected.append(name, HeaderValue::from_static(value));
+        }
+        assert_eq!(fields, expected);
+    }
+
+    #[test]
+    fn cut_line_is_no_field() {
+        for status in ["16", "160"] {
+            let start = "x-a: 1\r\n";
+            let fill = MOST - start.len() - "x-b: ".len() - "\r\ngrpc-status: 16".len();
+            let fill = "b".repeat(fill);
+            let trailers = format!("{start}x-b: {fill}\r\ngrpc-status: {status}");
+            let fields = read(&body(&trailers), false).unwrap();
+            assert!(fields.contains_key("x-b") && !fields.contains_key("grpc-status"));
+        }
+        let line = "grpc-status: 16";
+        let fill = "b".repeat(MOST - 1 - line.len() - "x-b: \r\n".len());
+        assert!(is_found(&body(&format!("x-b: {fill}\r\n{line}")), false));
+    }
+
+    #[test]
     fn padded_texts_may_follow_each_other() {
         let (message, trailers) = (frame(0, b"ab"), frame(0x80, b"grpc-status: 16"));
         for split in 1..trailers.len() {
@@ -195,9 +255,9 @@ mod tests {
     #[test]
     fn endless_trailers_take_little_memory() {
         let mut frames = WebFrames::new(false);
-        assert!(!frames.is_unauthenticated(&[0x80, 0xff, 0xff, 0xff, 0xff]));
+        assert!(frames.trailers(&[0x80, 0xff, 0xff, 0xff, 0xff]).is_none());
         for _ in 0..1000 {
-            assert!(!frames.is_unauthenticated(&[b'x'; 1024]));
+            assert!(frames.trailers(&[b'x'; 1024]).is_none());
         }
         let Frames::Trailers { text, .. } = &frames.frames else {
             panic!("not in the trailers");
