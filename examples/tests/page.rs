@@ -9,6 +9,7 @@
 )]
 
 mod browser;
+mod thefts;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -16,7 +17,7 @@ use std::process::{Child, Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::browser::Browser;
 
@@ -120,6 +121,26 @@ fn expect_fact(browser: &mut Browser, fact: &str) {
     browser.wait_until(&format!(
         "document.querySelector('.facts').textContent.includes({fact:?})"
     ));
+}
+
+/// Goes to an element by the keyboard, and returns the outline that it has then.
+fn tab_to(browser: &mut Browser, target: &str) -> Value {
+    let is_there = format!("document.activeElement.matches({target:?})");
+    for _ in 0..60 {
+        browser.press("Tab");
+        if browser.value(&is_there) == true {
+            return browser.value("getComputedStyle(document.activeElement).outlineStyle");
+        }
+    }
+    panic!("{target} cannot be reached");
+}
+
+/// The number of elements that screen readers cannot name.
+fn unnamed(browser: &mut Browser) -> Value {
+    browser.value(
+        "[...document.querySelectorAll('button, a, svg, section, form')]\
+         .filter((it) => !it.ariaLabel && !it.textContent.trim()).length",
+    )
 }
 
 const KID: &str = "document.querySelector('.facts li:nth-child(3) b').textContent";
@@ -234,17 +255,6 @@ fn keyboard_reaches_everything() {
     let Some(mut browser) = page.open() else {
         return;
     };
-    let tab_to = |browser: &mut Browser, target: &str| {
-        let is_there = format!("document.activeElement.matches({target:?})");
-        for _ in 0..40 {
-            browser.press("Tab");
-            if browser.value(&is_there) == true {
-                let outline = "getComputedStyle(document.activeElement).outlineStyle";
-                return browser.value(outline);
-            }
-        }
-        panic!("{target} cannot be reached");
-    };
     assert_eq!(tab_to(&mut browser, "#call-as-alice"), "solid");
     browser.press("Enter");
     expect(&mut browser, "count('.call.good') === 3");
@@ -275,9 +285,7 @@ fn keyboard_reaches_everything() {
 
     let live = "document.getElementById('status').ariaLive";
     assert_eq!(browser.value(live), "polite");
-    let unnamed = "[...document.querySelectorAll('button, a, svg, section, form')]\
-                   .filter((it) => !it.ariaLabel && !it.textContent.trim()).length";
-    assert_eq!(browser.value(unnamed), 0);
+    assert_eq!(unnamed(&mut browser), 0);
     assert_eq!(browser.errors(), [""; 0]);
 }
 

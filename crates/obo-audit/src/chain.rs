@@ -15,11 +15,28 @@ pub struct Chain {
     /// The trace, if the services recorded one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
+    /// What a page shows as its heading, instead of the first request. Records have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// The first service.
     pub root: Hop,
 }
 
 impl Chain {
+    /// Several chains as one: each becomes a call that `caller` made. For a caller that writes no
+    /// records, when a page knows that the chains belong together. `None` without chains.
+    #[must_use]
+    pub fn of_caller(caller: &str, chains: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let calls: Vec<_> = chains.into_iter().map(|chain| chain.root).collect();
+        let time = calls.iter().map(|call| call.time).min()?;
+        let root = Hop::new(caller.to_owned(), Outcome::Own, time);
+        Some(Self {
+            trace_id: None,
+            title: None,
+            root: Hop { calls, ..root },
+        })
+    }
+
     /// All hops, each before those that it called.
     pub fn hops(&self) -> impl Iterator<Item = &Hop> {
         let mut next = vec![&self.root];
@@ -56,6 +73,10 @@ pub struct Hop {
     /// The errors behind the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// How the service responded, such as `401 Bearer error="invalid_token"`. Records do not say. A
+    /// page that knows it, because it shows services while they run, can set it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<String>,
     /// The issuer of the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
@@ -89,6 +110,31 @@ pub struct Hop {
 }
 
 impl Hop {
+    /// A hop of which nothing else is known.
+    pub(crate) fn new(service: String, outcome: Outcome, time: Time) -> Self {
+        Self {
+            service,
+            outcome,
+            time,
+            method: None,
+            path: None,
+            code: None,
+            reason: None,
+            cause: None,
+            response: None,
+            issuer: None,
+            subject: None,
+            actors: Vec::new(),
+            client_id: None,
+            audience: None,
+            token_id: None,
+            binding: None,
+            obtained: None,
+            gap: None,
+            calls: Vec::new(),
+        }
+    }
+
     /// Why the request was refused or the call not made: the code, the reason and its cause, such
     /// as `insufficient_scope: required scopes: a`.
     #[must_use]

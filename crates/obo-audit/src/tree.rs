@@ -132,6 +132,7 @@ impl Tree<'_> {
         for (style, text) in [
             (style, hop.why().filter(|_| hop.outcome != Outcome::Allowed)),
             (Style::Odd, hop.missing()),
+            (style, hop.response.clone()),
         ] {
             if let Some(text) = text {
                 let words = text.split(' ').map(|word| (style, word.to_owned()));

@@ -159,3 +159,30 @@ fn live_page_names_its_events() {
     assert!(page::live::style().starts_with(page::style()));
     assert!(!page::live::script().contains("</script"));
 }
+
+#[test]
+fn caller_without_records_is_drawn_first() {
+    let [first, second, ..] = &*chains(LINES) else {
+        panic!("two chains are needed");
+    };
+    assert_eq!(Chain::of_caller("thief", []), None);
+    let one = Chain::of_caller("thief", [first.clone(), second.clone()]);
+    let mut one = one.unwrap();
+    assert_eq!(one.root.outcome, Outcome::Own);
+    assert_eq!(one.root.calls, [first.root.clone(), second.root.clone()]);
+    one.title = Some("Stolen from a log".to_owned());
+    one.root.calls[0].response = Some("401 Bearer error=\"invalid_token\"".to_owned());
+    one.root.calls[0].binding = Some("key kPrK_qmx of service-a".to_owned());
+    let page = page::chain_html(&one);
+    for shown in [
+        "<h2>Stolen from a log <span",
+        ">thief</text>",
+        "<text class=\"response\"",
+        "401 Bearer error=&quot;invalid_token&quot;</td>",
+        "<tspan>binding</tspan> key kPrK_qmx of</text>",
+        ">service-a</text>",
+    ] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    assert!(Tree::new(&one).to_string().contains("invalid_token"));
+}

@@ -120,7 +120,8 @@ async fn walk_and_steal(chain: &Chain) -> Result<(), BoxError> {
     let rows = stolen::try_all(chain, "bob").await?;
     let mut from = "";
     for row in &rows {
-        let source = row.theft.map_or("for comparison", |theft| theft.from);
+        let source = row.theft.map(|theft| theft.from.of(chain.binding));
+        let source = source.unwrap_or("for comparison");
         if source != from {
             println!("\n{source}");
             from = source;

@@ -8,6 +8,7 @@ mod hop;
 pub mod page;
 pub mod refusals;
 pub mod replicas;
+mod sender;
 mod service_a;
 mod service_b;
 mod service_c;

@@ -17,13 +17,20 @@ pub struct Expectation {
     pub is_met: bool,
     /// What was seen; may be empty.
     pub seen: String,
+    /// Whether it does harm although it was expected: a thief succeeds.
+    pub is_harm: bool,
 }
 
 impl Expectation {
     /// Whether `what` happened, and what was seen.
     pub fn new(what: impl Into<String>, is_met: bool, seen: impl Into<String>) -> Self {
         let (what, seen) = (what.into(), seen.into());
-        Self { what, is_met, seen }
+        Self {
+            what,
+            is_met,
+            seen,
+            is_harm: false,
+        }
     }
 
     /// Prints the expectation that was met, and what was seen if that is not empty.
@@ -32,7 +39,9 @@ impl Expectation {
     ///
     /// If it was not met.
     pub fn print(&self) -> Result<(), BoxError> {
-        let Self { what, is_met, seen } = self;
+        let Self {
+            what, is_met, seen, ..
+        } = self;
         if !is_met {
             return Err(format!("expected, but not seen: {what}; seen: {seen:?}").into());
         }
@@ -52,10 +61,11 @@ impl Expectation {
 pub async fn replayed(chain: &Chain, token: &str) -> Result<Expectation, BoxError> {
     let status = chain.level_from_b(token).await?;
     let challenge = status.metadata().get("www-authenticate");
+    let challenge = challenge.and_then(|challenge| challenge.to_str().ok());
+    let expected = chain.binding.challenge("invalid_token");
     Ok(Expectation::new(
         "alice's token for service-a, sent straight to service-b: gRPC 16, invalid_token",
-        status.code() == Code::Unauthenticated
-            && challenge.is_some_and(|c| c == r#"Bearer error="invalid_token""#),
+        status.code() == Code::Unauthenticated && challenge == Some(expected.as_str()),
         format!("{:?}: {}", status.code(), status.message()),
     ))
 }

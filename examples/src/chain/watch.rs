@@ -10,12 +10,14 @@ use std::task::{Context, Poll, Waker};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{HeaderMap, Request, header};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 use obo::trace::Trace;
-use obo::{ResourceServer, Rule};
+use obo::{Rejection, ResourceServer, Rule};
 use serde_json::Value;
 use tower::{Layer, Service};
 use tracing::Instrument as _;
+
+use super::sender::{Proof, Sender};
 
 /// The target of the spans in which services handle requests.
 pub(super) const SPANS: &str = "chain";
@@ -66,6 +68,23 @@ pub struct Sight {
     pub token: Option<[Value; 2]>,
     /// What each service says to this token, the one that received it included.
     pub verdicts: Vec<Verdict>,
+    /// What the token is bound to. `None` for a plain one, and for an opaque one that was refused.
+    pub bound_to: Option<Proof>,
+    /// What the sender has shown.
+    pub sender: Sender,
+    /// How the service responded.
+    pub response: Responded,
+}
+
+/// The response to a request, as far as it is in the headers.
+#[derive(Clone, Debug, Default)]
+pub struct Responded {
+    /// The HTTP status such as `401`, or that of gRPC such as `gRPC 16`. `None` for a success.
+    pub status: Option<String>,
+    /// The challenges.
+    pub challenges: Vec<String>,
+    /// Why the request was refused.
+    pub rejection: Option<Rejection>,
 }
 
 /// What a service says to a token.
@@ -77,6 +96,8 @@ pub struct Verdict {
     pub token: Vec<Check>,
     /// The rule for callers, if the service accepts the token.
     pub caller: Option<Vec<Check>>,
+    /// What the token is bound to, if the service accepts it.
+    bound_to: Option<Proof>,
 }
 
 /// A rule, and how it is broken.
@@ -142,14 +163,26 @@ impl Watch {
         services.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn saw(&self, service: &'static str, trace_id: String, token: &str) {
+    fn saw(&self, service: &'static str, received: Received, response: Responded) {
+        let Received {
+            trace_id,
+            token,
+            sender,
+        } = received;
         let verdicts = self.watched().into_iter();
-        let verdicts = verdicts.map(|it| it.verdict(token, it.name == service));
+        let verdicts = verdicts.map(|it| it.verdict(&token, it.name == service));
+        let verdicts: Vec<_> = verdicts.collect();
+        let token = parts(&token);
+        let claimed = token.as_ref();
+        let claimed = claimed.and_then(|[_, claims]| Proof::of_claims(claims));
         let sight = Arc::new(Sight {
             trace_id,
             service,
-            token: parts(token),
-            verdicts: verdicts.collect(),
+            bound_to: claimed.or_else(|| verdicts.iter().find_map(|it| it.bound_to.clone())),
+            token,
+            verdicts,
+            sender,
+            response,
         });
         let sights = self.0.sights.lock();
         let mut sights = sights.unwrap_or_else(PoisonError::into_inner);
@@ -165,16 +198,20 @@ impl Watched {
         let checks = self.server.checks(token);
         let is_signed = checks.iter().any(|it| it.rule == "signature");
         let is_kept = checks.iter().all(|it| it.outcome.is_ok());
-        // A token that was accepted is cached, so this does not wait.
+        // A token that was accepted is cached, so this does not wait. It shows what the token is
+        // good for with a proof, which only a request can have.
         let caller = (is_kept && (is_signed || is_receiver)).then(|| {
             let mut context = Context::from_waker(Waker::noop());
-            match pin!(self.server.validate(token)).poll(&mut context) {
-                Poll::Ready(Ok(caller)) => Some(self.rule.checks(&caller)),
-                _ => None,
+            let validated = pin!(self.server.danger_validate_without_proof(token));
+            match validated.poll(&mut context) {
+                Poll::Ready(caller) => caller.ok(),
+                Poll::Pending => None,
             }
         });
-        let caller = caller.flatten().map(|checks| {
-            let checks = checks.into_iter();
+        let caller = caller.flatten();
+        let bound_to = caller.as_ref().and_then(Proof::of_caller);
+        let caller = caller.map(|caller| {
+            let checks = self.rule.checks(&caller).into_iter();
             checks.map(|(rule, it)| check(rule, it)).collect()
         });
         let checks = checks.into_iter();
@@ -182,6 +219,7 @@ impl Watched {
             service: self.name,
             token: checks.map(|it| check(it.rule, it.outcome)).collect(),
             caller,
+            bound_to,
         }
     }
 }
@@ -194,7 +232,7 @@ fn check<E: ToString>(rule: impl Into<String>, outcome: Result<(), E>) -> Check 
 }
 
 /// The header and the claims of a JWT, without its signature.
-fn parts(token: &str) -> Option<[Value; 2]> {
+pub(super) fn parts(token: &str) -> Option<[Value; 2]> {
     let mut parts = token.split('.').map(|part| {
         let json = URL_SAFE_NO_PAD.decode(part).ok()?;
         serde_json::from_slice(&json).ok()
@@ -225,9 +263,9 @@ pub struct WatchService<S> {
     layer: WatchLayer,
 }
 
-impl<S, B> Service<Request<B>> for WatchService<S>
+impl<S, B, R> Service<Request<B>> for WatchService<S>
 where
-    S: Service<Request<B>, Future: Send + 'static>,
+    S: Service<Request<B>, Response = Response<R>, Future: Send + 'static>,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -241,13 +279,13 @@ where
         let WatchLayer { watch, name } = self.layer.clone();
         let is_on = watch.0.is_on.load(Ordering::Relaxed);
         watch.copy(name, request.headers());
-        let seen = is_on.then(|| Some((trace_id(&request)?, token(request.headers())?)));
+        let received = is_on.then(|| Received::of(&request)).flatten();
         let span = tracing::info_span!(target: SPANS, "request", service = name);
         let response = span.in_scope(|| self.inner.call(request));
         let work = async move {
             let response = response.await;
-            if let Some((trace_id, token)) = seen.flatten() {
-                watch.saw(name, trace_id, &token);
+            if let (Some(received), Ok(response)) = (received, &response) {
+                watch.saw(name, received, Responded::of(response));
             }
             response
         };
@@ -255,8 +293,37 @@ where
     }
 }
 
-fn trace_id<B>(request: &Request<B>) -> Option<String> {
-    Some(request.extensions().get::<Trace>()?.trace_id())
+/// What is kept of a request until there is a response.
+struct Received {
+    trace_id: String,
+    token: String,
+    sender: Sender,
+}
+
+impl Received {
+    fn of<B>(request: &Request<B>) -> Option<Self> {
+        Some(Self {
+            trace_id: request.extensions().get::<Trace>()?.trace_id(),
+            token: token(request.headers())?,
+            sender: Sender::of(request),
+        })
+    }
+}
+
+impl Responded {
+    fn of<R>(response: &Response<R>) -> Self {
+        let headers = response.headers();
+        let grpc = headers.get("grpc-status").filter(|it| *it != "0");
+        let grpc = grpc.and_then(|it| Some(format!("gRPC {}", it.to_str().ok()?)));
+        let http = Some(response.status()).filter(|it| *it != StatusCode::OK);
+        let challenges = headers.get_all(header::WWW_AUTHENTICATE).iter();
+        let challenges = challenges.filter_map(|it| it.to_str().ok());
+        Self {
+            status: grpc.or(http.map(|it| it.as_u16().to_string())),
+            challenges: challenges.map(str::to_owned).collect(),
+            rejection: response.extensions().get().cloned(),
+        }
+    }
 }
 
 fn token(headers: &HeaderMap) -> Option<String> {

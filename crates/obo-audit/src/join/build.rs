@@ -98,7 +98,11 @@ impl Builder {
                 Hop { calls, ..hop }
             }
         };
-        Some(Chain { trace_id, root })
+        Some(Chain {
+            trace_id,
+            title: None,
+            root,
+        })
     }
 
     fn calls(&mut self, positions: &[usize]) -> Vec<Hop> {
@@ -235,7 +239,7 @@ impl Caller {
             actors: self.actor.into_iter().collect(),
             token_id: self.token_id,
             gap: is_known.then_some(Gap::NoRequest),
-            ..empty(
+            ..Hop::new(
                 service,
                 if is_known {
                     Outcome::Unknown
@@ -267,7 +271,7 @@ fn received(request: ReceivedRequest, service: String, time: Time) -> Hop {
         audience: request.audience,
         token_id: request.jti.or(request.token_digest),
         binding: request.binding,
-        ..empty(service, outcome, time)
+        ..Hop::new(service, outcome, time)
     }
 }
 
@@ -285,7 +289,7 @@ fn not_received(token: &mut ObtainedToken, obtained: Obtained, time: Time) -> Ho
         binding: token.binding.take(),
         obtained: Some(obtained),
         gap: Some(Gap::NotReceived),
-        ..empty(service, Outcome::Unknown, time)
+        ..Hop::new(service, Outcome::Unknown, time)
     }
 }
 
@@ -297,33 +301,10 @@ fn not_made(call: UnmadeCall, time: Time) -> Hop {
         issuer: call.issuer,
         subject: call.subject,
         audience: call.target_audience.clone(),
-        ..empty(target(call.target_audience), Outcome::NotMade, time)
+        ..Hop::new(target(call.target_audience), Outcome::NotMade, time)
     }
 }
 
 fn target(audience: Option<String>) -> String {
     audience.unwrap_or_else(|| "unknown service".to_owned())
-}
-
-fn empty(service: String, outcome: Outcome, time: Time) -> Hop {
-    Hop {
-        service,
-        outcome,
-        time,
-        method: None,
-        path: None,
-        code: None,
-        reason: None,
-        cause: None,
-        issuer: None,
-        subject: None,
-        actors: Vec::new(),
-        client_id: None,
-        audience: None,
-        token_id: None,
-        binding: None,
-        obtained: None,
-        gap: None,
-        calls: Vec::new(),
-    }
 }

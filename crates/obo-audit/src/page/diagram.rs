@@ -1,5 +1,7 @@
 //! A chain as a diagram: services are columns, and each call is an arrow, from top to bottom.
 
+use std::iter;
+
 use super::{Escaped, Links, class_of, put};
 use crate::chain::{Chain, Hop, Outcome};
 use crate::describe;
@@ -178,6 +180,11 @@ impl<'c> Drawing<'c> {
         if let Some(missing) = hop.missing() {
             all("odd", &missing);
         }
+        if let Some(response) = &hop.response {
+            // Not broken within `error="invalid_dpop_proof"`.
+            let response = wrapped(&cut(response, 400), width + 2);
+            lines.extend(response.into_iter().map(|line| ("response", line)));
+        }
         let mut fact = |name: &'static str, value: &str| {
             let value = cut(value, width.saturating_sub(name.len() + 1).max(8));
             lines.push((name, value.into_owned()));
@@ -187,6 +194,13 @@ impl<'c> Drawing<'c> {
                 ("actor", Some((current, before))) if !before.is_empty() => {
                     fact("actor", current);
                     fact("before", &before.join(", "));
+                }
+                // What it is bound to, and perhaps whose that is.
+                ("binding", _) => {
+                    let width = width.saturating_sub("binding ".len()).max(8);
+                    let parts = wrapped(&cut(&value, 100), width).into_iter();
+                    let names = ["binding"].into_iter().chain(iter::repeat("of"));
+                    names.zip(parts).for_each(|(name, part)| fact(name, &part));
                 }
                 _ => fact(name, &value),
             }
@@ -385,6 +399,7 @@ fn tooltip(hop: &Hop) -> String {
     lines.push(describe::request(hop));
     lines.extend(hop.why());
     lines.extend(hop.missing());
+    lines.extend(hop.response.clone());
     let facts = describe::token(hop).into_iter().chain(describe::more(hop));
     lines.extend(facts.map(|(name, value)| format!("{name} {value}")));
     lines.push(hop.time.to_string());

@@ -10,7 +10,7 @@ mod table;
 
 use std::fmt::{Display, Write};
 
-use crate::chain::{Chain, Hop, Outcome};
+use crate::chain::{Chain, Outcome};
 use crate::describe;
 use crate::printable::printable;
 
@@ -37,7 +37,7 @@ pub fn html(chains: &[Chain]) -> String {
     if chains.len() > 1 {
         html.push_str("<nav aria-label=\"Chains\">\n<ol>\n");
         for (number, chain) in (1..).zip(chains) {
-            let (state, title) = (state(chain), title_of(&chain.root));
+            let (state, title) = (state(chain), title_of(chain));
             put(
                 &mut html,
                 format_args!(
@@ -115,7 +115,7 @@ fn head(title: &str, more: &str, style: &str) -> String {
 fn article(chain: &Chain, links: Option<&Links<'_>>) -> String {
     let mut html = String::from("<article class=\"chain\">\n<header>\n<h2>");
     let root = &chain.root;
-    put(&mut html, format_args!("{} ", Escaped(&title_of(root))));
+    put(&mut html, format_args!("{} ", Escaped(&title_of(chain))));
     put(&mut html, format_args!("{}</h2>\n<p>", badge(state(chain))));
     put(
         &mut html,
@@ -171,7 +171,11 @@ fn summary(chains: &[Chain]) -> String {
     format!("{all} {noun}: {refused} with a refusal, {incomplete} more with missing records")
 }
 
-fn title_of(root: &Hop) -> String {
+fn title_of(chain: &Chain) -> String {
+    if let Some(title) = &chain.title {
+        return title.clone();
+    }
+    let root = &chain.root;
     let request = describe::request(root);
     let subject = root.subject.as_ref().map(|subject| format!("{subject}: "));
     let subject = subject.unwrap_or_default();

@@ -53,7 +53,8 @@ impl Table<'_> {
         put(html, format_args!("{}{end}</th>", Escaped(&hop.service)));
         cell(html, Some(describe::request(hop)));
         put(html, format_args!("<td><b>{}</b>", hop.outcome));
-        for text in [hop.why(), hop.missing()].into_iter().flatten() {
+        let texts = [hop.why(), hop.missing(), hop.response.clone()];
+        for text in texts.into_iter().flatten() {
             put(html, format_args!("<br>{}", Escaped(&text)));
         }
         html.push_str("</td>");

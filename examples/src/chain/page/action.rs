@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::BoxError;
-use crate::chain::Chain;
 use crate::chain::refusals::{self, Expectation, UNLISTED};
+use crate::chain::stolen::{Loot, Row, Source, Theft};
+use crate::chain::{Binding, Chain};
 
 /// Users get new tokens before the old ones expire.
 const TOKEN_AGE: Duration = Duration::from_secs(240);
@@ -20,6 +21,7 @@ pub(super) enum Action {
     Replay,
     Unlisted,
     NotAllowed,
+    Steal(Source),
     Rotate,
     Revoke,
     SignIn,
@@ -28,12 +30,15 @@ pub(super) enum Action {
 }
 
 impl Action {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 13] = [
         Self::CallAsAlice,
         Self::CallAsBob,
         Self::Replay,
         Self::Unlisted,
         Self::NotAllowed,
+        Self::Steal(Source::Log),
+        Self::Steal(Source::Service),
+        Self::Steal(Source::Proxy),
         Self::Rotate,
         Self::Revoke,
         Self::SignIn,
@@ -53,6 +58,9 @@ impl Action {
             Self::Replay => "replay",
             Self::Unlisted => "call-by-unlisted",
             Self::NotAllowed => "call-not-allowed",
+            Self::Steal(Source::Log) => "steal-from-log",
+            Self::Steal(Source::Service) => "steal-from-service",
+            Self::Steal(Source::Proxy) => "steal-from-proxy",
             Self::Rotate => "rotate-keys",
             Self::Revoke => "revoke-alice",
             Self::SignIn => "sign-in-alice",
@@ -69,6 +77,9 @@ impl Action {
             Self::Replay => "Replay alice's token",
             Self::Unlisted => "Unlisted service calls",
             Self::NotAllowed => "service-a calls service-c",
+            Self::Steal(Source::Log) => "Stolen from a log",
+            Self::Steal(Source::Service) => "Stolen from a service",
+            Self::Steal(Source::Proxy) => "Stolen from a proxy",
             Self::Rotate => "Rotate keys",
             Self::Revoke => "Revoke alice",
             Self::SignIn => "Sign alice in again",
@@ -82,6 +93,7 @@ impl Action {
         match self {
             Self::CallAsAlice | Self::CallAsBob => Group::Calls,
             Self::Replay | Self::Unlisted | Self::NotAllowed => Group::Attacks,
+            Self::Steal(_) => Group::Thefts,
             _ => Group::Server,
         }
     }
@@ -92,17 +104,20 @@ impl Action {
 pub(super) enum Group {
     Calls,
     Attacks,
+    Thefts,
     Server,
 }
 
 impl Group {
-    pub(super) const ALL: [Self; 3] = [Self::Calls, Self::Attacks, Self::Server];
+    pub(super) const ALL: [Self; 4] = [Self::Calls, Self::Attacks, Self::Thefts, Self::Server];
 
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Calls => "Calls",
-            Self::Attacks => "What must be refused",
-            Self::Server => "Authorization server",
+    pub(super) fn name(self, binding: Binding) -> &'static str {
+        match (self, binding) {
+            (Self::Calls, _) => "Calls",
+            (Self::Attacks, _) => "What must be refused",
+            (Self::Thefts, Binding::None) => "A thief sends bob's tokens: accepted",
+            (Self::Thefts, _) => "A thief sends bob's tokens: refused",
+            (Self::Server, _) => "Authorization server",
         }
     }
 
@@ -110,7 +125,7 @@ impl Group {
     pub(super) fn class(self) -> &'static str {
         match self {
             Self::Calls => "first",
-            Self::Attacks => "attack",
+            Self::Attacks | Self::Thefts => "attack",
             Self::Server => "",
         }
     }
@@ -123,6 +138,15 @@ pub(super) struct Users {
     pub(super) is_alice_revoked: bool,
     pub(super) is_server_stopped: bool,
     pub(super) last: Option<Done>,
+    /// The thefts that were tried.
+    pub(super) thefts: Vec<Stolen>,
+}
+
+/// A theft that was tried: a title, and the traces of its requests.
+#[derive(Debug)]
+pub(super) struct Stolen {
+    pub(super) title: String,
+    traces: [String; 3],
 }
 
 impl std::fmt::Debug for Users {
@@ -139,6 +163,17 @@ impl std::fmt::Debug for Users {
 pub(super) struct Done {
     pub(super) what: String,
     pub(super) seen: Vec<Expectation>,
+    /// Whether a thief tried something.
+    pub(super) is_theft: bool,
+}
+
+impl Stolen {
+    fn new(theft: &Theft, row: &Row, binding: Binding) -> Self {
+        Self {
+            title: format!("Stolen {}: {}", theft.from.of(binding), theft.sends),
+            traces: row.tried.each_ref().map(|tried| tried.trace_id.clone()),
+        }
+    }
 }
 
 impl Users {
@@ -147,7 +182,7 @@ impl Users {
         let done = self.done(chain, action).await;
         self.last = Some(done.unwrap_or_else(|error| Done {
             what: format!("{}: {error}", action.label()),
-            seen: Vec::new(),
+            ..Done::default()
         }));
     }
 
@@ -169,6 +204,13 @@ impl Users {
         all.filter(move |action| !hidden.contains(action))
     }
 
+    /// The theft that this trace belongs to, by its place in [`thefts`](Self::thefts).
+    pub(super) fn theft_of(&self, trace_id: Option<&str>) -> Option<usize> {
+        let trace_id = trace_id?;
+        let is_of = |theft: &Stolen| theft.traces.iter().any(|it| it == trace_id);
+        self.thefts.iter().position(is_of)
+    }
+
     async fn done(&mut self, chain: &Chain, action: Action) -> Result<Done, BoxError> {
         let (mut what, mut seen) = (String::new(), Vec::new());
         match action {
@@ -183,6 +225,7 @@ impl Users {
                 let token = self.token(chain, "bob");
                 seen.push(refusals::unreachable_target(chain, &token).await?);
             }
+            Action::Steal(source) => return self.steal(chain, source).await,
             Action::Rotate => {
                 let kid = chain.idp.rotate();
                 let is_revoked = self.is_alice_revoked;
@@ -215,7 +258,51 @@ impl Users {
                 what = "The authorization server runs again, with the same keys.".to_owned();
             }
         }
-        Ok(Done { what, seen })
+        Ok(Done {
+            what,
+            seen,
+            is_theft: false,
+        })
+    }
+
+    /// Copies what bob's call sends, and tries each theft from this source. Then bob's app calls
+    /// with the same token.
+    async fn steal(&mut self, chain: &Chain, source: Source) -> Result<Done, BoxError> {
+        let token = self.token(chain, "bob");
+        let loot = Loot::copy(chain, &token).await?;
+        let mut seen = Vec::new();
+        let thefts = Theft::all(chain.binding).iter();
+        for theft in thefts.filter(|theft| theft.from == source) {
+            let row = loot.tried(Some(theft)).await?;
+            self.thefts.push(Stolen::new(theft, &row, chain.binding));
+            let expected = row.expectation();
+            seen.push(Expectation {
+                is_harm: theft.succeeds(),
+                seen: match expected.is_met {
+                    true => row.responses(),
+                    false => expected.seen,
+                },
+                ..expected
+            });
+        }
+        let (status, _) = chain.orders(&token).await?;
+        let own = "bob's own call with the same token: 200";
+        seen.push(Expectation::new(own, status == 200, ""));
+        let from = source.of(chain.binding);
+        let worth = match chain.binding {
+            Binding::None => {
+                "Nothing binds them: a service accepts each token that is addressed to it."
+            }
+            Binding::Dpop => "They are bound to keys that the thief does not have.",
+            Binding::Certificate => {
+                "They are bound to certificates whose keys the thief does not have."
+            }
+        };
+        Ok(Done {
+            what: format!("A thief has copied the tokens of bob's call {from}. {worth}"),
+            seen,
+            is_theft: true,
+        })
     }
 
     async fn call(&mut self, chain: &Chain, user: &'static str) -> Result<String, BoxError> {

@@ -4,8 +4,10 @@
 //! logs of many services, and draws the chains with the same renderer.
 
 mod action;
+mod binding;
 mod guard;
 mod records;
+mod shown;
 mod token;
 mod view;
 
@@ -84,7 +86,7 @@ impl Page {
     /// The content of the page's element `main`.
     async fn main(&self, selection: &Selection) -> String {
         let users = self.users.lock().await;
-        view::main(&self.chain, &users, &self.records.chains(), selection)
+        view::main(&self.chain, &users, self.records.chains(), selection)
     }
 }
 

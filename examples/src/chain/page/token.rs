@@ -7,7 +7,8 @@ use obo_audit::page::live::escaped;
 use obo_audit::{Hop, Outcome, Time};
 use serde_json::Value;
 
-use crate::chain::Watch;
+use super::binding;
+use crate::chain::Chain;
 use crate::chain::watch::{Check, Sight, Verdict};
 
 /// Claims in the order in which people read them. Others follow.
@@ -30,7 +31,7 @@ const ORDER: [&str; 13] = [
 /// Writes the panel. `from` is the service that made the call, `None` for a user's app.
 pub(super) fn panel(
     html: &mut String,
-    watch: &Watch,
+    chain: &Chain,
     trace_id: Option<&str>,
     from: Option<&str>,
     hop: &Hop,
@@ -59,7 +60,7 @@ pub(super) fn panel(
     let is_made = hop.outcome != Outcome::NotMade;
     let receiver = if is_made { Some(&*hop.service) } else { from };
     let sight = trace_id.zip(receiver);
-    let Some(sight) = sight.and_then(|(trace_id, it)| watch.sight(trace_id, it)) else {
+    let Some(sight) = sight.and_then(|(trace_id, it)| chain.watch.sight(trace_id, it)) else {
         html.push_str("<p class=\"dim\">No service has seen a token of this call.</p>\n");
         return;
     };
@@ -70,8 +71,13 @@ pub(super) fn panel(
             format_args!("<p>This is the token that {from} received, and did not exchange:</p>\n"),
         );
     }
+    if is_made {
+        response(html, &sight);
+    }
     actors(html, &sight, hop);
-    verdicts(html, &sight, receiver.unwrap_or_default());
+    let receiver = receiver.unwrap_or_default();
+    binding::section(html, chain, &sight, receiver);
+    verdicts(html, &sight, receiver);
     match &sight.token {
         Some([header, claims]) => {
             html.push_str("<h3>Header</h3>\n");
@@ -87,6 +93,18 @@ pub(super) fn panel(
         ),
     }
     html.push_str("<p class=\"dim\">Tokens never leave this process.</p>\n");
+}
+
+/// The status and the challenges, if the service did not respond with success.
+fn response(html: &mut String, sight: &Sight) {
+    let Some(status) = &sight.response.status else {
+        return;
+    };
+    put(html, format_args!("<p>{}", escaped(status)));
+    for challenge in &sight.response.challenges {
+        put(html, format_args!(" <code>{}</code>", escaped(challenge)));
+    }
+    html.push_str("</p>\n");
 }
 
 /// Draws the user, the services that act for the user, the first one first, and the audience.
@@ -169,7 +187,16 @@ fn verdicts(html: &mut String, sight: &Sight, receiver: &str) {
         let found = verdict.caller.iter().flatten();
         mark(html, &found.collect::<Vec<_>>());
     }
-    html.push_str("</tr>\n</tbody>\n</table>\n<ul class=\"reasons\">\n");
+    html.push_str("</tr>\n");
+    if sight.bound_to.is_some() {
+        html.push_str("<tr><th scope=\"row\">proof of the binding</th>");
+        for verdict in &sight.verdicts {
+            let proven = binding::proven(sight).filter(|_| verdict.service == receiver);
+            mark(html, &proven.iter().collect::<Vec<_>>());
+        }
+        html.push_str("</tr>\n");
+    }
+    html.push_str("</tbody>\n</table>\n<ul class=\"reasons\">\n");
     for verdict in sight.verdicts.iter().filter(|it| it.service == receiver) {
         reasons(html, verdict);
     }

@@ -5,11 +5,9 @@ use obo_audit::page::live::escaped;
 use obo_audit::{Hop, Outcome};
 
 use super::action::{Group, Users};
+use super::shown::{self, Shown};
 use super::token::{self, put};
-use crate::chain::{Chain, Tokens};
-
-/// As many chains are shown, the latest first.
-const SHOWN: usize = 12;
+use crate::chain::{Binding, Chain, Tokens};
 
 /// The call that is selected by the page's address: `?call=KEY&hop=NUMBER`.
 #[derive(Debug, Default)]
@@ -35,37 +33,42 @@ impl Selection {
 pub(super) fn main(
     chain: &Chain,
     users: &Users,
-    chains: &[obo_audit::Chain],
+    chains: Vec<obo_audit::Chain>,
     selection: &Selection,
 ) -> String {
     let mut html = String::new();
-    html.push_str(
-        "<header>\n<h1>On behalf of: the chain, live</h1>\n<p class=\"lead\">Alice's app calls service-a, which calls \
-         service-b, which calls service-c. Each service exchanges the token that it received for one that is addressed \
-         to the next service alone.</p>\n</header>\n",
+    put(
+        &mut html,
+        format_args!(
+            "<header>\n<h1>On behalf of: the chain, live</h1>\n<p class=\"lead\">Alice's app calls service-a, which calls \
+             service-b, which calls service-c. Each service exchanges the token that it received for one that is addressed \
+             to the next service alone. {}</p>\n</header>\n",
+            lead(chain.binding)
+        ),
     );
     facts(&mut html, chain, users);
-    controls(&mut html, users);
+    controls(&mut html, chain, users);
     status(&mut html, users);
-    let shown: Vec<_> = chains.iter().rev().take(SHOWN).collect();
+    let shown = shown::latest(chains, users, &chain.watch, &|proof| chain.named(proof));
     if shown.is_empty() {
         html.push_str("<p class=\"empty\">No calls yet. Press “Call as alice”.</p>\n");
         return html;
     }
-    let keys: Vec<_> = shown.iter().map(|chain| key(chain)).collect();
-    let is_wanted = |key: &String| selection.call.as_ref() == Some(key);
-    let wanted = keys.iter().position(is_wanted);
-    let selected = wanted.unwrap_or(0);
+    let is_wanted = |it: &Shown| selection.call.as_ref() == Some(&it.key);
+    let wanted = shown.iter().position(is_wanted);
+    let selected = wanted.unwrap_or_else(|| first(&shown, users));
     html.push_str("<div class=\"columns\">\n<div class=\"calls\">\n<h2 class=\"hidden\">Calls, the latest first</h2>\n");
     let mut panel = String::new();
-    for (at, (shown, key)) in shown.iter().zip(&keys).enumerate() {
-        let hops: Vec<_> = with_callers(&shown.root, None).collect();
+    for (at, shown) in shown.iter().enumerate() {
+        let key = &shown.key;
+        let hops: Vec<_> = with_callers(&shown.chain.root, None).collect();
         let hop = selection.hop.filter(|_| wanted.is_some());
-        let hop = hop.filter(|hop| *hop < hops.len());
+        let is_request = |(_, hop): &(Option<&str>, &Hop)| hop.outcome != Outcome::Own;
+        let hop = hop.filter(|hop| hops.get(*hop).is_some_and(is_request));
         let hop = hop.unwrap_or_else(|| telling(&hops));
         let is_selected = at == selected;
         let href = |hop: usize| format!("?call={key}&hop={hop}");
-        let chain_html = linked_chain_html(shown, &href, is_selected.then_some(hop));
+        let chain_html = linked_chain_html(&shown.chain, &href, is_selected.then_some(hop));
         let key = escaped(key);
         put(
             &mut html,
@@ -80,8 +83,7 @@ pub(super) fn main(
                      aria-label=\"The token of the selected call\">\n"
                 ),
             );
-            let trace = shown.trace_id.as_deref();
-            token::panel(&mut panel, &chain.watch, trace, *from, to);
+            token::panel(&mut panel, chain, shown.trace_of(hop), *from, to);
             panel.push_str("</section>\n");
         }
     }
@@ -91,11 +93,30 @@ pub(super) fn main(
     html
 }
 
-/// The name of a chain in addresses: its trace and its start.
-fn key(chain: &obo_audit::Chain) -> String {
-    let start = chain.root.time.to_string();
-    let start = start.replace(|c: char| !c.is_ascii_digit(), "");
-    format!("{}.{start}", chain.trace_id.as_deref().unwrap_or("none"))
+/// What binds the tokens, and what a thief can do with them.
+fn lead(binding: Binding) -> &'static str {
+    match binding {
+        Binding::None => {
+            "<strong>Nothing binds these tokens</strong>: each works for everyone who holds it, at the service that it is \
+             addressed to. Start the chain with <code>--dpop</code> or <code>--mtls</code> to see stolen ones refused."
+        }
+        Binding::Dpop => {
+            "Each token is <strong>bound to a key of its sender</strong> (DPoP), which signs a proof for each request: a \
+             stolen token is refused."
+        }
+        Binding::Certificate => {
+            "Each token is <strong>bound to the certificate of its sender</strong> (mutual TLS), which each connection \
+             shows: a stolen token is refused."
+        }
+    }
+}
+
+/// The chain whose panel is shown if none is selected: the latest one, or after a theft the latest
+/// one of a thief.
+fn first(shown: &[Shown], users: &Users) -> usize {
+    let is_theft = users.last.as_ref().is_some_and(|done| done.is_theft);
+    let theft = shown.iter().position(|it| it.is_theft);
+    theft.filter(|_| is_theft).unwrap_or(0)
 }
 
 /// The hops in the order of `Chain::hops`, each with the service that called it.
@@ -130,25 +151,30 @@ fn facts(html: &mut String, chain: &Chain, users: &Users) {
         Tokens::Jwts => "JWTs",
         Tokens::Opaque => "opaque, introspected",
     };
+    let bound_to = match chain.binding {
+        Binding::None => "class=\"bad\"><span>bound to</span> <b>nothing</b>",
+        Binding::Dpop => "class=\"good\"><span>bound to</span> <b>keys</b>",
+        Binding::Certificate => "class=\"good\"><span>bound to</span> <b>certificates</b>",
+    };
     let (kid, idp) = (chain.idp.kid(), &chain.idp);
     let (exchanges, keys) = (idp.token_requests(), idp.jwks_requests());
     put(
         html,
         format_args!(
             "<ul class=\"facts\" aria-label=\"State\">\n<li {server}</li>\n<li {alice}</li>\n\
-             <li><span>signing key</span> <b>{}</b></li>\n<li><span>tokens</span> <b>{tokens}</b></li>\n\
+             <li><span>signing key</span> <b>{}</b></li>\n<li><span>tokens</span> <b>{tokens}</b></li>\n<li {bound_to}</li>\n\
              <li><span>exchanges</span> <b>{exchanges}</b></li>\n<li><span>key fetches</span> <b>{keys}</b></li>\n</ul>\n",
             escaped(&kid)
         ),
     );
 }
 
-fn controls(html: &mut String, users: &Users) {
+fn controls(html: &mut String, chain: &Chain, users: &Users) {
     html.push_str(
         "<form class=\"controls\" method=\"post\" action=\"/\" aria-label=\"Actions\">\n",
     );
     for group in Group::ALL {
-        let (name, class) = (group.name(), group.class());
+        let (name, class) = (group.name(chain.binding), group.class());
         put(
             html,
             format_args!(
@@ -177,6 +203,7 @@ fn status(html: &mut String, users: &Users) {
     put(html, format_args!("{}", escaped(text)));
     for seen in done.map(|done| &*done.seen).unwrap_or_default() {
         let (class, word) = match (seen.is_met, users.is_server_stopped) {
+            (true, _) if seen.is_harm => ("odd", "as expected without a binding"),
             (true, _) => ("good", "as expected"),
             (false, true) => ("odd", "not without the authorization server"),
             (false, false) => ("bad", "not as expected"),

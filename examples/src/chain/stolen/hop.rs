@@ -1,5 +1,6 @@
 //! A call of the chain, which a thief repeats.
 
+use aws_lc_rs::rand::fill;
 use tonic::Status;
 
 use crate::BoxError;
@@ -7,6 +8,7 @@ use crate::chain::Chain;
 use crate::chain::binding::{Headers, Holder};
 use crate::chain::calls::{LEVEL, get, level};
 
+#[derive(Debug)]
 pub(super) struct Hop<'c> {
     pub(super) service: &'static str,
     pub(super) method: &'static str,
@@ -40,8 +42,18 @@ impl<'c> Hop<'c> {
         ]
     }
 
-    /// Sends a request with these headers, over a connection of `by`.
-    pub(super) async fn send(&self, by: &Holder, headers: Headers) -> Result<Seen, BoxError> {
+    /// Sends a request with these headers, over a connection of `by` and in a trace of its own.
+    pub(super) async fn send(
+        &self,
+        by: &Holder,
+        mut headers: Headers,
+    ) -> Result<(String, Seen), BoxError> {
+        let trace_id = trace_id()?;
+        headers.push(("traceparent", format!("00-{trace_id}-{:016x}-00", 1)));
+        Ok((trace_id, self.seen(by, headers).await?))
+    }
+
+    async fn seen(&self, by: &Holder, headers: Headers) -> Result<Seen, BoxError> {
         if let Some(url) = self.url.strip_suffix(LEVEL) {
             return Ok(Seen::of_status(&level(by, url.to_owned(), headers).await?));
         }
@@ -68,6 +80,12 @@ impl<'c> Hop<'c> {
             challenges: Vec::from_iter(challenge),
         }
     }
+}
+
+fn trace_id() -> Result<String, BoxError> {
+    let mut id = [0; 16];
+    fill(&mut id).map_err(|_| "no random numbers")?;
+    Ok(id.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 impl Seen {

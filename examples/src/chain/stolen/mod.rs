@@ -1,73 +1,80 @@
 //! A thief has copied the tokens of a call, and what was sent with them. Each theft is tried at
-//! each service: a bound token is of no use to the thief.
+//! each service: a bound token is of no use to the thief, a plain one works at its audience.
 
 mod hop;
+mod of_bearers;
 mod of_certificates;
 mod of_keys;
-
-use std::fmt::Write as _;
+mod row;
+mod theft;
 
 use self::hop::Hop;
 pub use self::hop::Seen;
-use self::of_certificates::OF_CERTIFICATES;
-use self::of_keys::OF_KEYS;
-use super::binding::{Headers, Holder};
+pub use self::row::{Row, Tried, table};
+use self::theft::Connection;
+pub use self::theft::{Source, Theft};
+use super::binding::Holder;
 use super::connections::Tls;
 use super::refusals::Expectation;
 use super::watch::Copied;
 use super::{Binding, Chain};
 use crate::{BoxError, stock};
 
-/// Where a token was stolen, what the thief sends, and why that is refused.
+const SERVICES: [&str; 3] = ["service-a", "service-b", "service-c"];
+
+/// The tokens of a user's call, and what was sent with them.
 #[derive(Debug)]
-pub struct Theft {
-    /// Where the thief has it from.
-    pub from: &'static str,
-    /// What the thief sends.
-    pub sends: &'static str,
-    /// The error of the challenge.
-    pub error: &'static str,
-    connection: Connection,
-    headers: fn(&Stolen<'_>) -> Result<Headers, BoxError>,
+pub struct Loot<'c> {
+    chain: &'c Chain,
+    stolen: [Stolen<'c>; 3],
 }
 
-/// The connection of a thief.
-#[derive(Clone, Copy, Debug)]
-enum Connection {
-    /// Without a certificate.
-    Plain,
-    /// With the thief's own certificate.
-    Thief,
-    /// With a certificate of the service that was called.
-    Called,
-}
-
-/// What the thief has of a call.
+/// What a thief has of one request.
+#[derive(Debug)]
 struct Stolen<'c> {
-    hop: &'c Hop<'c>,
+    hop: Hop<'c>,
     copied: Copied,
+    /// The token that the first service has received.
+    first: String,
 }
 
-/// A theft at one service.
-#[derive(Debug)]
-pub struct Tried {
-    /// The service.
-    pub service: &'static str,
-    /// How it responded.
-    pub seen: Seen,
-    /// Whether it responded as expected and, if it refused, called no other service.
-    pub is_met: bool,
-}
+impl<'c> Loot<'c> {
+    /// Lets a user's app call with this token, and copies all that the three services receive.
+    ///
+    /// # Errors
+    ///
+    /// If a service does not respond, or the call does not work.
+    pub async fn copy(chain: &'c Chain, token: &str) -> Result<Self, BoxError> {
+        let (status, _) = chain.orders(token).await?;
+        if status != 200 {
+            return Err(format!("the call to steal from: expected 200, seen {status}").into());
+        }
+        let stolen = Hop::all(chain).map(|hop| Stolen {
+            copied: chain.watch.copied(hop.service),
+            first: token.to_owned(),
+            hop,
+        });
+        Ok(Self { chain, stolen })
+    }
 
-/// A theft at each service. Without a theft, the owners call with the same tokens.
-#[derive(Debug)]
-pub struct Row {
-    /// What the tokens are bound to.
-    binding: Binding,
-    /// The theft.
-    pub theft: Option<&'static Theft>,
-    /// What the services did.
-    pub tried: [Tried; 3],
+    /// Tries a theft at each service. Without a theft, the owners of the tokens call.
+    ///
+    /// # Errors
+    ///
+    /// If a service does not respond.
+    pub async fn tried(&self, theft: Option<&'static Theft>) -> Result<Row, BoxError> {
+        let [a, b, c] = &self.stolen;
+        let errors = theft.map_or([None; 3], |theft| theft.errors);
+        Ok(Row {
+            binding: self.chain.binding,
+            theft,
+            tried: [
+                a.tried(self.chain, theft, errors[0]).await?,
+                b.tried(self.chain, theft, errors[1]).await?,
+                c.tried(self.chain, theft, errors[2]).await?,
+            ],
+        })
+    }
 }
 
 /// Lets a user's app call, steals the tokens of all three services, and tries each theft. Then the
@@ -77,27 +84,10 @@ pub struct Row {
 ///
 /// If a service does not respond, or the call does not work.
 pub async fn try_all(chain: &Chain, user: &str) -> Result<Vec<Row>, BoxError> {
-    let (status, _) = chain.orders(&chain.token_of(user)).await?;
-    if status != 200 {
-        return Err(format!("the call to steal from: expected 200, seen {status}").into());
-    }
-    let hops = Hop::all(chain);
-    let [a, b, c] = hops.each_ref().map(|hop| Stolen {
-        hop,
-        copied: chain.watch.copied(hop.service),
-    });
+    let loot = Loot::copy(chain, &chain.token_of(user)).await?;
     let mut rows = Vec::new();
-    for theft in chain.binding.thefts().iter().map(Some).chain([None]) {
-        let tried = [
-            a.tried(chain, theft).await?,
-            b.tried(chain, theft).await?,
-            c.tried(chain, theft).await?,
-        ];
-        rows.push(Row {
-            binding: chain.binding,
-            theft,
-            tried,
-        });
+    for theft in Theft::all(chain.binding).iter().map(Some).chain([None]) {
+        rows.push(loot.tried(theft).await?);
     }
     Ok(rows)
 }
@@ -122,15 +112,6 @@ pub fn bound(chain: &Chain, hops: &[stock::Hop]) -> Expectation {
 }
 
 impl Binding {
-    fn thefts(self) -> &'static [Theft] {
-        match self {
-            // It works for each holder.
-            Self::None => &[],
-            Self::Dpop => &OF_KEYS,
-            Self::Certificate => &OF_CERTIFICATES,
-        }
-    }
-
     fn proven_by(self) -> &'static str {
         match self {
             Self::None => "nothing",
@@ -148,8 +129,8 @@ impl Binding {
         }
     }
 
-    /// The only challenge of a response to a theft.
-    fn challenge(self, error: &str) -> String {
+    /// The only challenge of a response to a request with a token.
+    pub(super) fn challenge(self, error: &str) -> String {
         match self {
             Self::None | Self::Certificate => format!("Bearer error=\"{error}\""),
             Self::Dpop => format!(
@@ -177,62 +158,32 @@ impl Stolen<'_> {
         Holder::new(chain.binding, &chain.idp, name)
     }
 
-    async fn tried(&self, chain: &Chain, theft: Option<&Theft>) -> Result<Tried, BoxError> {
+    /// Sends the token, and expects this error, or else success.
+    async fn tried(
+        &self,
+        chain: &Chain,
+        theft: Option<&Theft>,
+        error: Option<&str>,
+    ) -> Result<Tried, BoxError> {
         let Hop {
             service,
             method,
-            url,
+            ref url,
             owner,
         } = self.hop;
         let (by, headers) = match theft {
             Some(theft) => (self.connects(chain, theft), (theft.headers)(self)?),
-            None => ((*owner).clone(), owner.headers(method, url, self.token())),
+            None => (owner.clone(), owner.headers(method, url, self.token())),
         };
         let before = chain.requests_to_c();
-        let seen = self.hop.send(&by, headers).await?;
-        let is_quiet = chain.requests_to_c() == before || *service == "service-c";
-        let challenge = theft.map(|theft| chain.binding.challenge(theft.error));
+        let (trace_id, seen) = self.hop.send(&by, headers).await?;
+        let is_quiet = chain.requests_to_c() == before || service == "service-c";
+        let challenge = error.map(|error| chain.binding.challenge(error));
         Ok(Tried {
             service,
-            is_met: seen == self.hop.expected(challenge) && (is_quiet || theft.is_none()),
+            trace_id,
+            is_met: seen == self.hop.expected(challenge) && (is_quiet || error.is_none()),
             seen,
         })
     }
-}
-
-impl Row {
-    /// Each service does what is expected.
-    pub fn expectation(&self) -> Expectation {
-        let is_met = self.tried.iter().all(|tried| tried.is_met);
-        let [Tried { seen, .. }, ..] = &self.tried;
-        let seen = match is_met {
-            true => seen.challenges.join(" "),
-            false => format!("{:?}", self.tried),
-        };
-        let what = match self.theft {
-            Some(theft) => format!("{}: refused by each", theft.sends),
-            None => format!("the owner, {}: accepted by each", self.binding.of_owner()),
-        };
-        Expectation::new(what, is_met, seen)
-    }
-}
-
-/// A line for each theft, with a column for each service.
-pub fn table(rows: &[Row]) -> String {
-    let mut table = String::new();
-    let mut line = |what: &str, [a, b, c]: [&str; 3]| {
-        // A string takes all that is written to it.
-        let _ = writeln!(table, "  {what:<45}{a:<28}{b:<28}{c}");
-    };
-    if let Some(first) = rows.first() {
-        line("", first.tried.each_ref().map(|it| it.service));
-    }
-    for row in rows {
-        let Row { theft, tried, .. } = row;
-        let owner = format!("the owner, {}", row.binding.of_owner());
-        let what = theft.map_or(&*owner, |theft| theft.sends);
-        let seen = tried.each_ref().map(|it| it.seen.short());
-        line(what, seen.each_ref().map(String::as_str));
-    }
-    table
 }

@@ -3,39 +3,35 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Connection, Theft};
+use super::theft::{Connection, Source, Theft};
 use crate::chain::binding::{Holder, as_bearer};
-
-const LOG: &str = "from a log";
-const SERVICE: &str = "from a service that was taken over";
-const PROXY: &str = "from a proxy, with the certificate of the owner, which is public";
 
 pub(super) static OF_CERTIFICATES: [Theft; 5] = [
     Theft {
-        from: LOG,
+        from: Source::Log,
         sends: "the token without a certificate",
-        error: "invalid_token",
+        errors: [Some("invalid_token"); 3],
         connection: Connection::Plain,
         headers: |it| Ok(as_bearer(it.token())),
     },
     Theft {
-        from: LOG,
+        from: Source::Log,
         sends: "the token over the thief's certificate",
-        error: "invalid_token",
+        errors: [Some("invalid_token"); 3],
         connection: Connection::Thief,
         headers: |it| Ok(as_bearer(it.token())),
     },
     Theft {
-        from: SERVICE,
+        from: Source::Service,
         sends: "the token over that service's certificate",
-        error: "invalid_token",
+        errors: [Some("invalid_token"); 3],
         connection: Connection::Called,
         headers: |it| Ok(as_bearer(it.token())),
     },
     Theft {
-        from: PROXY,
+        from: Source::Proxy,
         sends: "the owner's certificate in a header",
-        error: "invalid_token",
+        errors: [Some("invalid_token"); 3],
         connection: Connection::Plain,
         headers: |it| {
             let mut headers = as_bearer(it.token());
@@ -44,9 +40,9 @@ pub(super) static OF_CERTIFICATES: [Theft; 5] = [
         },
     },
     Theft {
-        from: PROXY,
+        from: Source::Proxy,
         sends: "the same, over the thief's certificate",
-        error: "invalid_token",
+        errors: [Some("invalid_token"); 3],
         connection: Connection::Thief,
         headers: |it| {
             let mut headers = as_bearer(it.token());

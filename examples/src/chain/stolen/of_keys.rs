@@ -2,54 +2,51 @@
 
 use obo_testkit::{TestAlg, TestKey, TestProof};
 
+use super::Stolen;
 use super::hop::Hop;
-use super::{Connection, Stolen, Theft};
+use super::theft::{Connection, Source, Theft};
 use crate::BoxError;
 use crate::chain::binding::{Headers, Holder, as_bearer, with_proof};
-
-const LOG: &str = "from a log";
-const SERVICE: &str = "from a service that was taken over";
-const PROXY: &str = "from a proxy, with proofs that it has seen or held back";
 
 /// How far the time of a proof may be off, in seconds, and one more.
 const TOO_OLD: i64 = 61;
 
 pub(super) static OF_KEYS: [Theft; 8] = [
     Theft {
-        from: LOG,
+        from: Source::Log,
         sends: "the token as a bearer token",
-        error: "invalid_token",
+        errors: [Some("invalid_token"); 3],
         connection: Connection::Plain,
         headers: |it| Ok(as_bearer(it.token())),
     },
     Theft {
-        from: LOG,
+        from: Source::Log,
         sends: "the token without a proof",
-        error: "invalid_dpop_proof",
+        errors: [Some("invalid_dpop_proof"); 3],
         connection: Connection::Plain,
         headers: |it| Ok(vec![("authorization", format!("DPoP {}", it.token()))]),
     },
     Theft {
-        from: SERVICE,
+        from: Source::Service,
         sends: "a proof by the thief's own key",
-        error: "invalid_token",
+        errors: [Some("invalid_token"); 3],
         connection: Connection::Plain,
         headers: |it| {
-            let Hop { method, url, .. } = it.hop;
+            let Hop { method, url, .. } = &it.hop;
             Ok(it.with(&TestProof::new(&new_key(), method, url)))
         },
     },
     Theft {
-        from: SERVICE,
+        from: Source::Service,
         sends: "the owner's public key, another signature",
-        error: "invalid_dpop_proof",
+        errors: [Some("invalid_dpop_proof"); 3],
         connection: Connection::Plain,
         headers: |it| Ok(it.with(&it.own(it.hop.method, "")?.sign_with(&new_key()))),
     },
     Theft {
-        from: PROXY,
+        from: Source::Proxy,
         sends: "the same proof again",
-        error: "invalid_dpop_proof",
+        errors: [Some("invalid_dpop_proof"); 3],
         connection: Connection::Plain,
         headers: |it| {
             let proof = it.copied.proof.clone().ok_or("no proof was copied")?;
@@ -57,23 +54,23 @@ pub(super) static OF_KEYS: [Theft; 8] = [
         },
     },
     Theft {
-        from: PROXY,
+        from: Source::Proxy,
         sends: "a proof for another path",
-        error: "invalid_dpop_proof",
+        errors: [Some("invalid_dpop_proof"); 3],
         connection: Connection::Plain,
         headers: |it| Ok(it.with(&it.own(it.hop.method, "/other")?)),
     },
     Theft {
-        from: PROXY,
+        from: Source::Proxy,
         sends: "a proof for another method",
-        error: "invalid_dpop_proof",
+        errors: [Some("invalid_dpop_proof"); 3],
         connection: Connection::Plain,
         headers: |it| Ok(it.with(&it.own("DELETE", "")?)),
     },
     Theft {
-        from: PROXY,
+        from: Source::Proxy,
         sends: "a proof of 61 seconds ago",
-        error: "invalid_dpop_proof",
+        errors: [Some("invalid_dpop_proof"); 3],
         connection: Connection::Plain,
         headers: |it| Ok(it.with(&it.own(it.hop.method, "")?.issued_at(-TOO_OLD))),
     },
