@@ -48,7 +48,8 @@ impl Report {
         has_lease: bool,
         calls: usize,
     ) {
-        let name = format!("{replicas} replicas, {}", store(is_shared, has_lease));
+        let plural = if replicas == 1 { "" } else { "s" };
+        let name = format!("{replicas} replica{plural}, {}", store(is_shared, has_lease));
         eprintln!("{name}");
         world.empty_store();
         let seeds = self.seeds(replicas);
