@@ -305,7 +305,7 @@ impl Report {
 
     pub(crate) fn write(&self) {
         let steady = format!(
-            "| replicas | calls | pairs of user and service | exchanges | per pair | p50 ms | p99 ms | names in the store | MB in the \
+            "| replicas | calls | pairs | exchanges | per pair | p50 ms | p99 ms | names in the store | MB in the \
              store | network bytes per call |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n{}",
             self.steady
         );
