@@ -48,7 +48,7 @@ fn assert_table(binding: &str, thefts: usize, errors: &[&str]) {
 
 /// DP-14
 #[test]
-fn table_shows_each_theft_at_each_hop() {
+fn table_shows_thefts_at_each_hop() {
     assert_table("--dpop", 8, &["invalid_token", "invalid_dpop_proof"]);
 }
 

@@ -1,4 +1,5 @@
-//! Any DPoP proof for one request. The first byte selects how the other bytes are used; see [`run`].
+//! Any DPoP proof for one request. The first byte selects how the other bytes are used; see
+//! [`run`].
 
 use std::time::Duration;
 
@@ -23,8 +24,9 @@ const WINDOW: u64 = 60;
 /// The lower four bits of the first byte select a key. The upper four bits select what the rest is:
 ///
 /// - 0: a proof.
-/// - 1: a header and a payload, separated by a NUL byte. The key signs them. In the header, the byte
-///   1 stands for its JWK, 2 for that of another key, and 3 for its JWK without the closing brace.
+/// - 1: a header and a payload, separated by a NUL byte. The key signs them. In the header, the
+///   byte 1 stands for its JWK, 2 for that of another key, and 3 for its JWK without the closing
+///   brace.
 /// - 2: the same, but the other key signs them.
 /// - 3: `htu` and the target of a request, separated by a NUL byte.
 /// - Others: changes to a valid proof, each with a position and a byte to xor.

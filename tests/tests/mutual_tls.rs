@@ -95,7 +95,7 @@ async fn send(client: &reqwest::Client, url: &str, token: &str) -> (u16, String)
 
 /// MT-01, MT-02, MT-04
 #[tokio::test]
-async fn only_its_certificate_may_use_a_token() {
+async fn only_its_certificate_may_use_token() {
     let idp = started().await;
     let introspection = || {
         let client = Client::new("service-b", ClientSecretBasic::new(SECRET));

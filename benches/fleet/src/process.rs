@@ -1,4 +1,5 @@
-//! A replica as a process: commands go to its standard input, results come from its standard output.
+//! A replica as a process: commands go to its standard input, results come from its standard
+//! output.
 
 use std::process::Stdio;
 

@@ -48,7 +48,8 @@ impl Report {
         has_lease: bool,
         calls: usize,
     ) {
-        let name = format!("{replicas} replicas, {}", store(is_shared, has_lease));
+        let plural = if replicas == 1 { "" } else { "s" };
+        let name = format!("{replicas} replica{plural}, {}", store(is_shared, has_lease));
         eprintln!("{name}");
         world.empty_store();
         let seeds = self.seeds(replicas);
@@ -304,7 +305,7 @@ impl Report {
 
     pub(crate) fn write(&self) {
         let steady = format!(
-            "| replicas | calls | pairs of user and service | exchanges | per pair | p50 ms | p99 ms | names in the store | MB in the \
+            "| replicas | calls | pairs | exchanges | per pair | p50 ms | p99 ms | names in the store | MB in the \
              store | network bytes per call |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n{}",
             self.steady
         );

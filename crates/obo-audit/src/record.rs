@@ -144,8 +144,8 @@ record! {
         jti
         ; /// A keyed digest of a token that has no `jti` of its own.
         token_digest
-        ; /// What the token is bound to: `dpop:` and the start of the key's thumbprint, `certificate`,
-          /// or both, separated by spaces.
+        ; /// What the token is bound to: `dpop:` and the start of the key's thumbprint,
+          /// `certificate`, or both, separated by spaces.
         binding
         ; /// The trace of the request.
         trace_id
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn page_has_the_fields_of_the_types() {
+    fn page_has_fields_of_all_types() {
         for kind in ["request", "token", "call"] {
             let full = Value::Object(full(kind));
             let record: Record = serde_json::from_value(full.clone()).unwrap();

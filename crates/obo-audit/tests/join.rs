@@ -141,7 +141,7 @@ fn introspected_jti_is_joined_by_trace() {
 }
 
 #[test]
-fn same_jti_of_other_issuer_is_another_token() {
+fn same_jti_of_other_issuer_differs() {
     let chains = joined(&[
         "a@0 request decision=allow jti=1 issuer=i",
         "a@1 token source=exchange caller_jti=1 issuer=i issued_jti=2 target_audience=b",
@@ -159,7 +159,7 @@ fn same_jti_of_other_issuer_is_another_token() {
 }
 
 #[test]
-fn trace_picks_the_call_of_a_cached_token() {
+fn trace_picks_call_of_cached_token() {
     let mut records = Vec::new();
     // All requests at the same time, with the same tokens.
     for trace in ["t1", "t2", "t3"] {
@@ -181,7 +181,7 @@ fn trace_picks_the_call_of_a_cached_token() {
 }
 
 #[test]
-fn time_picks_the_call_without_a_trace() {
+fn time_picks_call_without_trace() {
     let mut records = Vec::new();
     for start in [0, 1000, 2000] {
         records.push(format!(
@@ -212,7 +212,7 @@ fn time_picks_the_call_without_a_trace() {
 }
 
 #[test]
-fn unrecorded_use_of_cached_token_is_joined() {
+fn unrecorded_cached_token_use_is_joined() {
     let chains = joined(&[
         "a@0 request decision=allow jti=1 issuer=i trace_id=t1",
         "a@1 token source=exchange caller_jti=1 issuer=i issued_jti=2 target_audience=b trace_id=t1",
@@ -272,7 +272,7 @@ fn missing_hops_are_marked() {
 }
 
 #[test]
-fn token_of_an_outside_actor_misses_nothing() {
+fn token_of_outside_actor_misses_nothing() {
     let minted = "b@0 request decision=allow jti=1 issuer=i actor=web audience=b";
     let call = "b@1 token source=exchange caller_jti=1 issuer=i issued_jti=2 target_audience=c client_id=bob";
     let received = "c@2 request decision=allow jti=2 issuer=i actor=bob audience=c";
@@ -298,7 +298,7 @@ fn refusal_inside_is_one_request() {
 }
 
 #[test]
-fn refused_unknown_token_is_joined_by_trace() {
+fn trace_joins_refused_unknown_token() {
     let call = "a@1 token source=exchange caller_jti=1 issuer=i issued_jti=2 trace_id=t";
     let request = "a@0 request decision=allow jti=1 issuer=i trace_id=t";
     let refused = "b@3 request decision=deny code=audience trace_id=t";

@@ -5,12 +5,13 @@ use http::Uri;
 use obo::binding::{OriginalTarget, PeerAddress};
 
 /// Shows the [`BearerAuthLayer`](obo::BearerAuthLayer) from where a request comes and what its path
-/// was, for [bound tokens](obo::binding::BoundTokens). Call it in a middleware outside of the layer.
+/// was, for [bound tokens](obo::binding::BoundTokens). Call it in a middleware outside of the
+/// layer.
 ///
 /// - `peer`, of axum's `ConnectInfo`, becomes the [`PeerAddress`], so that a header with a
 ///   certificate counts only from a listed proxy.
-/// - `original`, of axum's `OriginalUri`, becomes the [`OriginalTarget`], which the `htu` of a proof
-///   has. It differs from the request's own URI inside of a nested router.
+/// - `original`, of axum's `OriginalUri`, becomes the [`OriginalTarget`], which the `htu` of a
+///   proof has. It differs from the request's own URI inside of a nested router.
 ///
 /// ```
 /// use std::net::SocketAddr;

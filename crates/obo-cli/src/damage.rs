@@ -1,5 +1,5 @@
-//! What is wrong with a text that looks like a JWT but cannot be read as one: cut off, or changed on
-//! its way.
+//! What is wrong with a text that looks like a JWT but cannot be read as one: cut off, or changed
+//! on its way.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 const NAMES: [&str; 3] = ["header", "payload", "signature"];
 
-/// Says what is wrong. `None` for a whole JWT, and for a text that does not look like one: an opaque
-/// token.
+/// Says what is wrong. `None` for a whole JWT, and for a text that does not look like one: an
+/// opaque token.
 pub(crate) fn of(token: &str) -> Option<String> {
     if !looks_like_jwt(token) {
         return None;

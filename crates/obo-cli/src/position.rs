@@ -15,8 +15,8 @@ use toml::de::{DeTable, DeValue};
 
 use crate::output::{Failure, cleaned};
 
-/// The failure of a mistake, with its place. Only the key is shown, because the rest of the line may
-/// have a secret.
+/// The failure of a mistake, with its place. Only the key is shown, because the rest of the line
+/// may have a secret.
 pub(crate) fn failure(path: &Path, text: &str, error: &ConfigError) -> Failure {
     let problem = format!("{}: {error}", path.display());
     let failure = Failure::wrong(&problem);

@@ -20,7 +20,7 @@ use crate::settings::Settings;
 /// | `kind` | the kind `"user"` or `"service"` |
 /// | `acr` | one of these authentication context classes |
 /// | `max_age` | an authentication that is no older than this |
-/// | `require_bound` | `true`: a token that is [bound](crate::BindingConfig) to a key or certificate |
+/// | `require_bound` | `true`: a token that is [bound](crate::BindingConfig) |
 /// | `any_of` | what one of these rules requires |
 ///
 /// Clients, subjects and actors are names within the token's issuer, or `{ iss = "…", sub = "…" }`.

@@ -447,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn field_of_two_types_is_listed_once() {
+    fn field_of_two_types_appears_once() {
         #[derive(Debug, Deserialize)]
         #[serde(deny_unknown_fields)]
         #[allow(dead_code, reason = "it is never read")]

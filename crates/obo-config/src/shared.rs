@@ -483,7 +483,7 @@ mod tests {
     }
 
     #[test]
-    fn revocation_is_a_word_or_a_table() {
+    fn revocation_is_word_or_table() {
         assert!(!config("").unwrap().is_strict());
         assert!(
             config("revocation = { strict = '30s' }")

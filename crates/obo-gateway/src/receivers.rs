@@ -27,8 +27,8 @@ impl ReceiverPaths {
     }
 }
 
-/// Hands logouts and events to their receivers, which require no bearer token: the token in the body
-/// authenticates the sender.
+/// Hands logouts and events to their receivers, which require no bearer token: the token in the
+/// body authenticates the sender.
 pub(super) async fn receivers(
     State(receivers): State<ReceiverPaths>,
     request: Request,

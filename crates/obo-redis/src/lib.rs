@@ -34,12 +34,14 @@
 //!     }
 //!
 //!     let issuer = "https://idp.example.com/realms/corp";
-//!     let server = ResourceServer::builder("service-a").trust(issuer).fleet(fleet.clone()).build()?;
+//!     let server = ResourceServer::builder("service-a").trust(issuer);
+//!     let server = server.fleet(fleet.clone()).build()?;
 //!     let client = Client::new("service-a", ClientSecretBasic::from_file("client-secret"));
 //!     let exchange = TokenExchange::builder(issuer, client).fleet(fleet).build()?;
 //!
 //!     let https = HttpsConnectorBuilder::new().with_native_roots()?;
-//!     let http = HttpClient::builder(TokioExecutor::new()).build(https.https_only().enable_http1().build());
+//!     let https = https.https_only().enable_http1().build();
+//!     let http = HttpClient::builder(TokioExecutor::new()).build(https);
 //!     let stock: Stock = exchange.to("https://stock.corp.example", "service-b")?.layer(http);
 //!     let app = Router::new()
 //!         .route("/level", get(level))
@@ -67,12 +69,12 @@
 //! | one server, or an address that leads to the primary | [`RedisStore::new`] |
 //! | a cluster | [`RedisStore::cluster`] |
 //! | behind Sentinel | [`RedisStore::from_clients`] |
-//! | reached with settings of your own, such as a client certificate | [`RedisStore::from_client`], [`RedisStore::from_cluster`] |
+//! | reached with own settings | [`RedisStore::from_client`], [`RedisStore::from_cluster`] |
 //!
-//! Redis 7 or later, or Valkey. Nothing has to be installed in it. All names start with `obo:1:` and
-//! end by themselves, so other programs may use the same server. A policy such as `volatile-lru` evicts
-//! entries when it is full, also used identifiers and logouts; `noeviction` refuses new ones
-//! instead, and the service responds to a logout with 503.
+//! Redis 7 or later, or Valkey. Nothing has to be installed in it. All names start with `obo:1:`
+//! and end by themselves, so other programs may use the same server. A policy such as
+//! `volatile-lru` evicts entries when it is full, also used identifiers and logouts; `noeviction`
+//! refuses new ones instead, and the service responds to a logout with 503.
 //!
 //! Its user needs no more than these rights, which a test checks:
 //!
@@ -83,25 +85,25 @@
 //! ```
 //!
 //! Redis copies to its replicas after it has responded. A failover may lose what was written in the
-//! last moments: a token is exchanged again, a process that starts later does not know that logout, and
-//! an identifier may be used twice.
+//! last moments: a token is exchanged again, a process that starts later does not know that logout,
+//! and an identifier may be used twice.
 //!
 //! # When it fails
 //!
-//! A command uses the one connection that all commands share. If that is closed, or has not responded
-//! for half a second, the next command connects again. A caller may stop waiting at any time: a late
-//! response is discarded. A cluster has one connection for each node, and a node that hangs leaves
-//! the others alone.
+//! A command uses the one connection that all commands share. If that is closed, or has not
+//! responded for half a second, the next command connects again. A caller may stop waiting at any
+//! time: a late response is discarded. A cluster has one connection for each node, and a node that
+//! hangs leaves the others alone.
 //!
-//! Errors name the kind, such as "the shared store is out of memory", and quote no value. What someone
-//! must correct, such as a wrong password, is an error [of the
+//! Errors name the kind, such as "the shared store is out of memory", and quote no value. What
+//! someone must correct, such as a wrong password, is an error [of the
 //! set-up](obo::fleet::StoreError::is_of_setup).
 //!
 //! # Features
 //!
 //! | feature | default | adds |
 //! | --- | --- | --- |
-//! | `tls` | yes | `rediss://`: TLS by rustls and aws-lc-rs, with the certificate authorities of the system or of a file |
+//! | `tls` | yes | `rediss://`: TLS by rustls, with the CAs of the system or of a file |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod connection;

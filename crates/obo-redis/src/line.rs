@@ -30,8 +30,8 @@ struct State {
     /// Numbers the connections.
     made: u64,
     current: Option<Current>,
-    /// Replaces the connection to a cluster when it is there, because that one may still serve other
-    /// nodes.
+    /// Replaces the connection to a cluster when it is there, because that one may still serve
+    /// other nodes.
     next: Option<Current>,
 }
 

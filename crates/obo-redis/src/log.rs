@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn lost_log_is_read_from_its_start() {
+    fn lost_log_is_read_from_start() {
         let position = Position::Before("50000-0");
         for read in [read([]), read([45_000, 51_000])] {
             let page = position.page(read);

@@ -6,8 +6,9 @@ use redis::{Cmd, ErrorKind, RedisResult, Script, ServerErrorKind, cmd};
 
 use crate::connection::Connection;
 
-/// The record is the first write, because a full server checks the first one only. The names of an event are taken after the record is written, so that a failure takes none. A lost
-/// announcement is no failure: the log is read too.
+/// The record is the first write, because a full server checks the first one only. The names of an
+/// event are taken after the record is written, so that a failure takes none. A lost announcement
+/// is no failure: the log is read too.
 const TEXT: &str = "
 local log, record, retention = KEYS[1], ARGV[1], tonumber(ARGV[2])
 for i = 2, #KEYS do

@@ -24,8 +24,8 @@ const CONNECT: Duration = Duration::from_secs(1);
 const CONNECT_CLUSTER: Duration = Duration::from_secs(3);
 /// After this time without a response, a connection is replaced.
 const SILENCE: Duration = Duration::from_millis(500);
-/// As [`SILENCE`], of a node of a cluster, which another one may have replaced meanwhile. Connections
-/// that close are replaced by the cluster's connection itself.
+/// As [`SILENCE`], of a node of a cluster, which another one may have replaced meanwhile.
+/// Connections that close are replaced by the cluster's connection itself.
 const SILENCE_CLUSTER: Duration = Duration::from_secs(5);
 /// After this time without any sign of the other host, a connection closes.
 #[cfg(any(target_os = "android", target_os = "linux"))]

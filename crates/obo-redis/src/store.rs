@@ -70,7 +70,8 @@ impl RedisStore {
         self.line.source().trusting(&pem).map(Self::of)
     }
 
-    /// One server, by a client with settings that a URL cannot express, such as a client certificate.
+    /// One server, by a client with settings that a URL cannot express, such as a client
+    /// certificate.
     pub fn from_client(client: Client) -> Self {
         Self::from_clients(move || ready(Ok(client.clone())))
     }

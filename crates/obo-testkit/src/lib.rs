@@ -63,8 +63,8 @@
 //!   its rights.
 //! - Opaque tokens and introspection (RFC 7662, RFC 9701): [`TokenBuilder::mint_opaque`],
 //!   [`TestIdp::revoke`].
-//! - Bound tokens: [`TokenBuilder::bound_to`] and [`TestProof`] (RFC 9449); the token endpoint binds
-//!   tokens to the key of a proof, with a nonce if [`TestIdp::set_demands_nonce`] says so.
+//! - Bound tokens: [`TokenBuilder::bound_to`] and [`TestProof`] (RFC 9449); the token endpoint
+//!   binds tokens to the key of a proof, with a nonce if [`TestIdp::set_demands_nonce`] says so.
 //!   With the feature `tls`, `TestIdp::certificate` issues certificates, and `Builder::mutual_tls`
 //!   starts a listener that binds tokens to them (RFC 8705).
 //! - Logouts: [`TestIdp::logout_token`] and [`TestIdp::security_event`] build the messages,
@@ -85,7 +85,7 @@
 //!
 //! | feature | default | adds |
 //! | --- | --- | --- |
-//! | `tls` | no | a listener with mutual TLS (`Builder::mutual_tls`), certificates for clients and services (`TestIdp::certificate`) |
+//! | `tls` | no | `Builder::mutual_tls`: a listener with mutual TLS; `TestIdp::certificate` |
 //!
 //! # Where to go next
 //!

@@ -20,11 +20,16 @@ const SLOTS: usize = 1024;
 /// tokens that are bound to it (RFC 8705).
 ///
 /// It reads the certificate from tonic's own TLS
-/// ([`ServerTlsConfig::client_ca_root`](tonic::transport::server::ServerTlsConfig::client_ca_root)),
-/// on TCP. The thumbprint is computed once for each connection.
+/// ([`ServerTlsConfig::client_ca_root`][client_ca_root]), on TCP. The thumbprint is computed once
+/// for each connection.
+///
+/// [client_ca_root]: tonic::transport::server::ServerTlsConfig::client_ca_root
 ///
 /// ```no_run
-/// # async fn serve(routes: tonic::service::Routes, tls: tonic::transport::ServerTlsConfig) -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn serve(
+/// #     routes: tonic::service::Routes,
+/// #     tls: tonic::transport::ServerTlsConfig,
+/// # ) -> Result<(), Box<dyn std::error::Error>> {
 /// use obo::binding::BoundTokens;
 /// use obo::{BearerAuthLayer, ResourceServer};
 /// use obo_tonic::ClientCertificateLayer;

@@ -99,13 +99,14 @@
 //! | rules for routes and methods | [`Rule`], [`RuleTable`], [`RequireLayer`] |
 //! | paths without a token, CORS preflights | [`BearerAuthLayer`] |
 //! | logouts that reach every replica | [`fleet`], [`logout`] |
+//! | tokens that are bound to keys or certificates | [`binding`] |
 //! | streams that end when their token expires | [`ExpiryLayer`] |
 //! | the steps of a request and of a call | [`bearer`], [`on_behalf_of`] |
 //! | calls without a user, background jobs | [`AppOnly`] |
 //! | several called services | [`Destinations`] |
 //! | client authentication | [`client`] |
 //! | authorization servers that deviate from RFC 8693 | [`dialect`] |
-//! | why a request was refused or a call not made | the `tracing` events of the target `obo::audit` |
+//! | why a request was refused or a call not made | `tracing` events of the target `obo::audit` |
 //! | records of several services that can be joined | [`audit::AuditSubjects`], [`trace`] |
 //!
 //! The crates `obo-axum` and `obo-tonic` have extractors and clients, `obo-config` reads
@@ -113,8 +114,9 @@
 //!
 //! The guides are in `docs/guides` of the repository. Start with `protect-an-api` and
 //! `call-on-behalf-of-a-user`. Then see `layer-order`, `introspection`, `background-work`,
-//! `configure-per-authorization-server`, `test-with-the-testkit`, `local-development`, `operations`
-//! and `migrating`.
+//! `configure-per-authorization-server`, `bound-tokens`, `test-with-the-testkit`,
+//! `local-development`, `operations`, `run-a-fleet`, `command`, `configuration-file` and
+//! `migrating`.
 //!
 //! # Features
 //!
@@ -182,6 +184,22 @@ pub mod authorization_server {
 }
 
 /// Tokens that are bound to a key (RFC 9449) or a certificate (RFC 8705).
+///
+/// | to | use |
+/// | --- | --- |
+/// | accept bound tokens | [`BoundTokens`] |
+/// | refuse plain tokens | [`Rule::bound`], [`Trust::require_bound`], [`BoundTokens::require_dpop`] |
+/// | call with tokens bound to a key | [`TokenExchangeBuilder::dpop`], [`Destination::bind_dpop`] |
+/// | call with tokens bound to a certificate | [`TokenExchangeBuilder::bound_to_certificate`] |
+///
+/// The guide `bound-tokens` says which binding to choose.
+///
+/// [`TokenExchangeBuilder::dpop`]: crate::exchange::TokenExchangeBuilder::dpop
+/// [`TokenExchangeBuilder::bound_to_certificate`]:
+///     crate::exchange::TokenExchangeBuilder::bound_to_certificate
+/// [`Rule::bound`]: crate::Rule::bound
+/// [`Trust::require_bound`]: crate::Trust::require_bound
+/// [`Destination::bind_dpop`]: crate::Destination::bind_dpop
 pub mod binding {
     pub use crate::inbound::bound_tokens::{
         BoundTokens, ClientCertificate, OriginalTarget, PeerAddress,

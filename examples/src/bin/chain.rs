@@ -1,10 +1,10 @@
 //! A user's token crosses three services, each call on behalf of the user. Then come the refusals.
 //!
-//! With `--dpop` the tokens are bound to keys, with `--mtls` to certificates, and thieves try stolen
-//! ones at each service.
-//! With `--opaque` the tokens are opaque, and each service introspects them. With `--page` the
-//! chain keeps running, and a page on loopback shows it: on a free port, or on that of `--port N`.
-//! With `--replicas N` each service has N replicas, which share a store; it needs `redis-server`.
+//! With `--dpop` the tokens are bound to keys, with `--mtls` to certificates, and thieves try
+//! stolen ones at each service. With `--opaque` the tokens are opaque, and each service introspects
+//! them. With `--page` the chain keeps running, and a page on loopback shows it: on a free port, or
+//! on that of `--port N`. With `--replicas N` each service has N replicas, which share a store; it
+//! needs `redis-server`.
 //!
 //! Exits with a failure if anything is not as expected.
 

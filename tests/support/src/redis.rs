@@ -156,8 +156,8 @@ impl RedisServer {
         assert!(kill.unwrap().success());
     }
 
-    /// Runs a command on a connection of its own. Returns the response as text: an error starts with
-    /// `-`, and an array is one line for each part.
+    /// Runs a command on a connection of its own. Returns the response as text: an error starts
+    /// with `-`, and an array is one line for each part.
     pub fn command(&self, words: &[&str]) -> String {
         self.commands(&[words]).pop().unwrap()
     }
@@ -230,7 +230,8 @@ impl RedisCluster {
         }
     }
 
-    /// Adds a replica of a node, and waits until it has the node's values and all other nodes know it.
+    /// Adds a replica of a node, and waits until it has the node's values and all other nodes know
+    /// it.
     pub fn add_replica(&self, of: &RedisServer) -> RedisServer {
         let (replica, bus) = node().unwrap();
         meet(of, &replica, &bus);

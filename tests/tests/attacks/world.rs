@@ -144,8 +144,8 @@ impl World {
     }
 
     /// Each of the two resource servers fetches the keys once, three times more for all forged
-    /// names and signatures together, and then at most once in a third of the cooldown. A fetch that
-    /// fails, on a machine that stalls for seconds, is tried again once its pause has passed.
+    /// names and signatures together, and then at most once in a third of the cooldown. A fetch
+    /// that fails, on a machine that stalls for seconds, is tried again once its pause has passed.
     pub(crate) fn check_fetches(&self, score: &mut Score) {
         let refilled = self.started.elapsed().as_secs() / 600;
         let most = 2 * (1 + 3 + usize::try_from(refilled).unwrap());

@@ -117,7 +117,7 @@ pub(crate) async fn assert_plain_refused(chain: &Chain) {
 
 /// DP-02, DP-04, DP-05, DP-07, DP-09, DP-10, DP-11, DP-12, DP-14, GR-02
 #[tokio::test]
-async fn stolen_token_is_refused_at_each_hop() {
+async fn stolen_token_fails_at_each_hop() {
     assert_refused(Tokens::Jwts).await;
 }
 

@@ -41,7 +41,7 @@ async fn assert_refused(tokens: Tokens) {
 
 /// MT-01, MT-02, MT-04, GR-02
 #[tokio::test]
-async fn stolen_token_is_refused_at_each_hop() {
+async fn stolen_token_fails_at_each_hop() {
     assert_refused(Tokens::Jwts).await;
 }
 

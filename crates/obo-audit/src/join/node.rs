@@ -18,8 +18,8 @@ impl<'r> TokenId<'r> {
     }
 }
 
-/// The identifiers of the token of a caller. An opaque token that has a `jti` by introspection has a
-/// digest too, since its issuance has no other.
+/// The identifiers of the token of a caller. An opaque token that has a `jti` by introspection has
+/// a digest too, since its issuance has no other.
 pub(super) type CallerIds<'r> = [Option<TokenId<'r>>; 2];
 
 fn caller_ids<'r>(jti: &'r Option<String>, digest: &'r Option<String>) -> CallerIds<'r> {

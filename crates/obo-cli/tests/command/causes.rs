@@ -301,7 +301,7 @@ exit code 1
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn service_that_is_not_in_the_actor_list() {
+async fn service_is_not_in_actor_list() {
     let world = World::new().await;
     let token = world
         .idp

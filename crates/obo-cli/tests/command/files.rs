@@ -62,7 +62,7 @@ error: FOLDER/none.toml cannot be read: No such file or directory (os error 2)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn secret_in_a_wrong_place_is_hidden() {
+async fn secret_in_wrong_place_is_hidden() {
     let world = World::new().await;
     let text = std::fs::read_to_string(world.service()).unwrap();
     for (from, to) in [

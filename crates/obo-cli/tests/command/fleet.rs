@@ -278,7 +278,7 @@ async fn strict_gateway_refuses_after_silence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mistake_of_the_store_stops_the_start() {
+async fn store_mistake_stops_the_start() {
     let Some(fleet) = Fleet::with(&["--requirepass", "right-s3cret-password"]).await else {
         return;
     };
@@ -307,7 +307,7 @@ async fn mistake_of_the_store_stops_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn key_ring_is_replaced_while_it_serves() {
+async fn key_ring_is_replaced_while_serving() {
     let Some(fleet) = Fleet::start().await else {
         return;
     };

@@ -3,7 +3,7 @@
 use crate::fleet::{Fleet, key};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn doctor_checks_the_store_and_the_keys() {
+async fn doctor_checks_store_and_keys() {
     let Some(fleet) = Fleet::with(&["--requirepass", "right-s3cret-password"]).await else {
         return;
     };

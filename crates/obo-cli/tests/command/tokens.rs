@@ -408,7 +408,7 @@ async fn token_argument_is_not_repeated() {
 
 #[cfg(unix)]
 #[test]
-fn argument_that_is_no_text_is_an_error() {
+fn non_text_argument_is_an_error() {
     use std::os::unix::ffi::OsStrExt as _;
 
     let argument = std::ffi::OsStr::from_bytes(b"in\xffspect");

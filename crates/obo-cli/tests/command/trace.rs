@@ -77,7 +77,7 @@ exit code 0
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_line_is_named_and_the_rest_shown() {
+async fn bad_line_is_named_others_shown() {
     let world = World::new().await;
     let good = request("gateway", "000100", "j1", None);
     let other = good.replace("obo-audit/1", "obo-audit/9");

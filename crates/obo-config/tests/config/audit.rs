@@ -34,7 +34,7 @@ fn error(audit: &str) -> ConfigError {
 
 /// OB-06
 #[tokio::test]
-async fn pseudonym_key_is_read_from_a_file() {
+async fn pseudonym_key_is_read_from_file() {
     let idp = TestIdp::start().await;
     let path = format!("{}/pseudonym-key", env!("CARGO_TARGET_TMPDIR"));
     fs::write(&path, format!("{KEY}\n")).unwrap();
@@ -67,7 +67,7 @@ async fn subjects_are_plain_on_request() {
 
 /// OB-01
 #[test]
-fn wrong_key_is_named_and_not_quoted() {
+fn wrong_key_is_named_not_quoted() {
     let wrong = error(r#"{ pseudonym_key = "s3cret" }"#);
     assert_eq!(wrong.field(), "audit.pseudonym_key");
     assert!(!wrong.to_string().contains("s3cret"), "{wrong}");

@@ -102,7 +102,7 @@ async fn logout_ends_both_sides() {
 }
 
 #[test]
-fn service_without_these_tables_has_no_fleet() {
+fn service_without_tables_has_no_fleet() {
     let file = toml("https://idp.example");
     let file = file.replace(LOGOUT, "").replace(SIGNALS, "");
     let config: Config = toml::from_str(&file).unwrap();

@@ -1,5 +1,6 @@
-//! Challenges of the schemes `Bearer` (RFC 6750 section 3) and `DPoP` (RFC 9449 section 7.1). Ours are built from a closed set of strings, never from
-//! bytes of a request. Those of other services are parsed.
+//! Challenges of the schemes `Bearer` (RFC 6750 section 3) and `DPoP` (RFC 9449 section 7.1). Ours
+//! are built from a closed set of strings, never from bytes of a request. Those of other services
+//! are parsed.
 
 mod build;
 pub(crate) mod claims_request;

@@ -1,9 +1,9 @@
-//! Tokens that tell of a logout: logout tokens (OpenID Connect Back-Channel Logout 1.0) and security
-//! event tokens (RFC 8417) of the CAEP and RISC profiles.
+//! Tokens that tell of a logout: logout tokens (OpenID Connect Back-Channel Logout 1.0) and
+//! security event tokens (RFC 8417) of the CAEP and RISC profiles.
 //!
 //! [`UnverifiedJwt::parse`](crate::UnverifiedJwt::parse) reads both. Its issuer selects the
-//! [`Policy`], and [`Policy::verify_logout_token`] or [`Policy::verify_security_event`] validates it.
-//! The receiver must use each [`Logout::jti`] only once.
+//! [`Policy`], and [`Policy::verify_logout_token`] or [`Policy::verify_security_event`] validates
+//! it. The receiver must use each [`Logout::jti`] only once.
 #![deny(
     clippy::wildcard_enum_match_arm,
     clippy::match_wildcard_for_single_variants,

@@ -48,22 +48,24 @@ impl Policy {
     /// Validates a security event token of this issuer for this audience.
     ///
     /// - `typ` is `secevent+jwt`. Header extensions (`crit`) are rejected.
-    /// - `iss`, `aud`, `iat`, `jti` and `events` are required. An `exp` is optional, but it must not
-    ///   be in the past.
-    /// - The subject is the `sub_id` of the token, or the `subject` of the event as in older drafts,
-    ///   of format `iss_sub`, `opaque` or `complex` (RFC 9493). An opaque identifier is a `sub`, and
-    ///   that of a `session` in a complex subject is a `sid`. A `sub` of the token is not used.
+    /// - `iss`, `aud`, `iat`, `jti` and `events` are required. An `exp` is optional, but it must
+    ///   not be in the past.
+    /// - The subject is the `sub_id` of the token, or the `subject` of the event as in older
+    ///   drafts, of format `iss_sub`, `opaque` or `complex` (RFC 9493). An opaque identifier is a
+    ///   `sub`, and that of a `session` in a complex subject is a `sid`. A `sub` of the token is
+    ///   not used.
     /// - An issuer speaks for its own users only: a subject of another issuer is refused, even of a
     ///   trusted one.
     ///
     /// These events revoke tokens: `session-revoked`, `credential-change` and `token-claims-change`
     /// of CAEP, `sessions-revoked`, `account-disabled` and `account-purged` of RISC.
-    /// `session-revoked` revokes the tokens of the session, if the subject names one, and each other
-    /// those of the user. They are the tokens that were issued until the `event_timestamp`, if there
-    /// is one, or else until the `iat` of the token. A timestamp of the future counts as now.
+    /// `session-revoked` revokes the tokens of the session, if the subject names one, and each
+    /// other those of the user. They are the tokens that were issued until the `event_timestamp`,
+    /// if there is one, or else until the `iat` of the token. A timestamp of the future counts as
+    /// now.
     ///
-    /// Returns `None` if no event revokes tokens. Acknowledge it: it may be a verification event, or
-    /// of a type that concerns others.
+    /// Returns `None` if no event revokes tokens. Acknowledge it: it may be a verification event,
+    /// or of a type that concerns others.
     ///
     /// # Errors
     ///

@@ -109,8 +109,8 @@ impl KeyRing {
         self.0.iter().map(|key| &*key.id)
     }
 
-    /// The keys of the nonces that the replicas demand in DPoP proofs: the first makes them, and all
-    /// of them recognise them. `None` never happens, because a ring has a key.
+    /// The keys of the nonces that the replicas demand in DPoP proofs: the first makes them, and
+    /// all of them recognise them. `None` never happens, because a ring has a key.
     pub fn nonce_keys(&self) -> Option<NonceKeys> {
         NonceKeys::of(self.0.iter().map(|key| key.nonces.clone()))
     }
@@ -121,8 +121,8 @@ impl KeyRing {
         self.each_once(Kind::Replay, scope, id)
     }
 
-    /// As [`replay_names`](Self::replay_names), for events that revoke: the names are on the node of
-    /// the log of marks.
+    /// As [`replay_names`](Self::replay_names), for events that revoke: the names are on the node
+    /// of the log of marks.
     pub fn event_names(&self, issuer: &str, jti: &str) -> Vec<StoreKey> {
         self.each_once(Kind::Event, issuer, jti)
     }

@@ -57,8 +57,8 @@ impl RevocationMark {
             && issued.is_none_or(|at| at.as_secs() <= self.until.as_secs())
     }
 
-    /// Seals the mark for the log, once by each key of the ring, so that replicas with an older or a
-    /// newer ring read it too. `nonce` returns 12 random bytes.
+    /// Seals the mark for the log, once by each key of the ring, so that replicas with an older or
+    /// a newer ring read it too. `nonce` returns 12 random bytes.
     pub fn seal(&self, ring: &KeyRing, nonce: impl Fn() -> Option<[u8; 12]>) -> Option<Vec<u8>> {
         let written = Written {
             issuer: self.issuer.as_str().to_owned(),

@@ -154,8 +154,8 @@ impl Policy {
     /// The rules are those for the claims of a JWT, with three exceptions: `iss` may be missing,
     /// scope and client may be in the members of RFC 7662 section 2.2, and `missing` lists further
     /// members that may be missing. If the token is a JWT, its own `aud` must not be only others,
-    /// as in [`check_own_audience`](Self::check_own_audience), and its own `cnf` must not name a binding
-    /// that the response lacks.
+    /// as in [`check_own_audience`](Self::check_own_audience), and its own `cnf` must not name a
+    /// binding that the response lacks.
     ///
     /// Make sure that the response comes from the issuer and is about this token.
     ///

@@ -3,8 +3,8 @@ use crate::error::TokenError;
 use crate::token::bearer::BearerToken;
 use crate::wire::{base64url, json};
 
-/// Rejects a JWT whose own `cnf` names a binding that the response of its issuer lacks: some servers
-/// omit that a token is bound. A token that cannot be read as a JWT passes.
+/// Rejects a JWT whose own `cnf` names a binding that the response of its issuer lacks: some
+/// servers omit that a token is bound. A token that cannot be read as a JWT passes.
 pub(super) fn check_own_binding(
     token: BearerToken<'_>,
     binding: &Binding,

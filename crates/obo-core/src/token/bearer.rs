@@ -51,8 +51,8 @@ impl<'a> BearerCredentials<'a> {
         (scheme == TokenScheme::Bearer).then_some(credentials)
     }
 
-    /// Takes the value of one `Authorization` header line with its scheme; `None` if that is neither
-    /// `Bearer` nor `DPoP`.
+    /// Takes the value of one `Authorization` header line with its scheme; `None` if that is
+    /// neither `Bearer` nor `DPoP`.
     ///
     /// ```
     /// use obo_core::{BearerCredentials, TokenScheme};

@@ -97,8 +97,8 @@ impl Issuer {
         https_or_loopback("issuer", &self.0).is_err()
     }
 
-    /// How `other` differs from this issuer, if only in letter case or in the slash at the end: such
-    /// an issuer is another one, but most often it is a typing mistake. For error messages.
+    /// How `other` differs from this issuer, if only in letter case or in the slash at the end:
+    /// such an issuer is another one, but most often it is a typing mistake. For error messages.
     pub fn near_miss(&self, other: &str) -> Option<&'static str> {
         let bare = |issuer| str::strip_suffix(issuer, "/").unwrap_or(issuer);
         let is_same_length = self.0.len() == other.len();

@@ -237,7 +237,8 @@ impl<C> Caller<C> {
         self.facts.auth_time
     }
 
-    /// The user's session at the issuer (`sid`, OpenID Connect Back-Channel Logout 1.0 section 2.1).
+    /// The user's session at the issuer (`sid`, OpenID Connect Back-Channel Logout 1.0 section
+    /// 2.1).
     pub fn session(&self) -> Option<&str> {
         self.facts.texts.get(4)
     }

@@ -91,8 +91,9 @@ impl Policy {
     /// rejected.
     ///
     /// A caller of [`verify`](Self::verify) or [`validate`](Self::validate) must then pass what the
-    /// sender has proven to [`Binding::check`](crate::binding::Binding::check) of [`Caller::binding`], for each request. A token
-    /// with a binding that is not checked, or that is unknown, is still rejected.
+    /// sender has proven to [`Binding::check`](crate::binding::Binding::check) of
+    /// [`Caller::binding`], for each request. A token with a binding that is not checked, or that
+    /// is unknown, is still rejected.
     #[must_use]
     pub fn with_binding_checks(mut self, checks: BindingChecks) -> Self {
         self.binding_checks = checks;

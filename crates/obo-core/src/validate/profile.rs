@@ -105,9 +105,9 @@ impl Profile {
     /// tokens by the claims `typ`, `token_use`, `token_class`, `token_type` and `events`.
     ///
     /// **An ID token without these claims passes**, because it looks like an access token. It is
-    /// safe only if no audience of this service is also the `client_id` of an application that users
-    /// sign in to. Otherwise require more: [`require_client`](Self::require_client), or a claim that
-    /// only access tokens have ([`require_claim`](Self::require_claim),
+    /// safe only if no audience of this service is also the `client_id` of an application that
+    /// users sign in to. Otherwise require more: [`require_client`](Self::require_client), or a
+    /// claim that only access tokens have ([`require_claim`](Self::require_claim),
     /// [`require_match`](Self::require_match)).
     ///
     /// ```

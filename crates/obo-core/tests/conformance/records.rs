@@ -64,7 +64,7 @@ fn wrong_key_is_not_quoted() {
 
 /// OB-03
 #[test]
-fn callers_have_the_subjects_of_the_policy() {
+fn callers_have_subjects_of_policy() {
     let token = Token::new().mint();
     assert!(verdict(&token).unwrap().audit_subjects().key().is_none());
     let policy = strict().with_audit_subjects(AuditSubjects::keyed(key()).plain());

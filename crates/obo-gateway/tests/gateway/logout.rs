@@ -117,7 +117,7 @@ async fn receivers_take_small_posts_only() {
 }
 
 #[tokio::test]
-async fn reload_keeps_the_logouts_of_a_process() {
+async fn reload_keeps_logouts_of_process() {
     let running = Running::start().await;
     let alice = running.token("alice");
     let logout = running.idp.logout_token("alice", "service-a").mint();
@@ -141,7 +141,7 @@ async fn reload_keeps_the_logouts_of_a_process() {
 }
 
 #[test]
-fn path_of_a_receiver_is_its_own() {
+fn receiver_path_is_its_own() {
     let good = text("https://idp.example");
     Config::parse(&good).unwrap();
     for (from, to, field, other) in [

@@ -45,7 +45,7 @@ async fn refused_request_has_a_trace() {
 
 /// OB-06
 #[tokio::test]
-async fn both_sides_use_the_key_of_the_file() {
+async fn both_sides_use_key_of_file() {
     let (log, _guard) = Log::capture();
     let key = "07".repeat(32);
     let audit = format!("\n[audit]\npseudonym_key = \"{key}\"\n");

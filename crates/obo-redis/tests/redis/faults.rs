@@ -48,7 +48,7 @@ async fn problem(store: &dyn Store) -> StoreError {
 }
 
 #[tokio::test]
-async fn hung_server_is_used_when_it_continues() {
+async fn continued_server_is_used_again() {
     let Some((server, store)) = start() else {
         return;
     };
@@ -75,7 +75,7 @@ async fn hung_server_is_used_when_it_continues() {
 }
 
 #[tokio::test]
-async fn late_response_is_of_no_other_call() {
+async fn late_response_serves_no_other_call() {
     let Some((_server, store)) = start() else {
         return;
     };
@@ -100,7 +100,7 @@ async fn late_response_is_of_no_other_call() {
 }
 
 #[tokio::test]
-async fn restarted_server_is_used_within_a_second() {
+async fn restarted_server_is_used_soon() {
     let Some((server, store)) = start() else {
         return;
     };
@@ -200,7 +200,7 @@ async fn flushed_server_is_read_anew() {
 }
 
 #[tokio::test]
-async fn clock_that_is_behind_loses_no_record() {
+async fn clock_behind_loses_no_record() {
     let Some((server, store)) = start() else {
         return;
     };
@@ -236,7 +236,7 @@ async fn lost_script_is_sent_again() {
 }
 
 #[tokio::test]
-async fn value_of_another_type_is_a_miss() {
+async fn wrong_type_counts_as_miss() {
     let Some((server, store)) = start() else {
         return;
     };

@@ -198,7 +198,7 @@ async fn lost_server_fails_no_call() {
 }
 
 #[tokio::test]
-async fn dump_shows_no_subject_and_no_token() {
+async fn dump_shows_neither_subject_nor_token() {
     let Some(server) = RedisServer::start() else {
         return;
     };

@@ -132,7 +132,7 @@ async fn wrong_credentials_are_of_the_setup() {
 }
 
 #[tokio::test]
-async fn wrong_credentials_of_a_cluster_are_too() {
+async fn wrong_cluster_credentials_are_too() {
     let Some(cluster) = RedisCluster::start() else {
         return;
     };

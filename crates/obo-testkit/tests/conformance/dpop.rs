@@ -134,7 +134,7 @@ async fn wrong_proof_is_rejected() {
 
 /// DP-01, DP-12
 #[tokio::test]
-async fn second_use_of_a_proof_is_rejected() {
+async fn second_use_of_proof_is_rejected() {
     let idp = server().await;
     let (url, refused) = (idp.token_endpoint(), (400, "invalid_dpop_proof".to_owned()));
     let (one, two) = (proof(&idp, &es256()).make(), proof(&idp, &es256()).make());

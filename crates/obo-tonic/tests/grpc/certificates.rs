@@ -104,7 +104,7 @@ impl Service {
 
 /// MT-01, MT-02, MT-04
 #[tokio::test]
-async fn only_its_certificate_may_use_a_jwt() {
+async fn only_its_certificate_may_use_jwt() {
     let idp = TestIdp::start().await;
     let trust = Trust::new(idp.issuer());
     let service = Service::start(idp, trust).await;

@@ -54,8 +54,8 @@ impl Link {
         self.call_within(self.deadline, operation, call).await
     }
 
-    /// As [`call`](Self::call), with ten times the deadline: for what must happen once, where a failure
-    /// refuses a request.
+    /// As [`call`](Self::call), with ten times the deadline: for what must happen once, where a
+    /// failure refuses a request.
     pub(super) async fn call_patiently<'s, T: 's>(
         &self,
         operation: &'static str,

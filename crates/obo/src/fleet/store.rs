@@ -31,8 +31,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         lifetime: Duration,
     ) -> StoreFuture<'s, ()>;
 
-    /// Takes all names for `lifetime`, one after the other. Returns `false` at the first name that is
-    /// taken already; the names before it stay taken. Of simultaneous calls for a name, one takes it.
+    /// Takes all names for `lifetime`, one after the other. Returns `false` at the first name that
+    /// is taken already; the names before it stay taken. Of simultaneous calls for a name, one
+    /// takes it.
     fn take<'s>(&'s self, names: &'s [StoreKey], lifetime: Duration) -> StoreFuture<'s, bool>;
 
     /// Removes names before their lifetime ends.
@@ -40,8 +41,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// In one step: takes the names of an event, appends the record to the log, and announces it.
     ///
-    /// Returns `false`, and does nothing, if one of the names is taken. Names and record are kept for
-    /// `retention`. The names are on the node of the log
+    /// Returns `false`, and does nothing, if one of the names is taken. Names and record are kept
+    /// for `retention`. The names are on the node of the log
     /// ([`KeyRing::event_names`](obo_core::fleet::KeyRing::event_names)).
     fn append<'s>(
         &'s self,

@@ -136,8 +136,8 @@ impl ToShare {
 impl Shared {
     /// The shared token, or the lease for the exchange.
     ///
-    /// If another replica holds the lease, it waits for the token of that one, for at most a second.
-    /// If the store does not respond, it does not wait.
+    /// If another replica holds the lease, it waits for the token of that one, for at most a
+    /// second. If the store does not respond, it does not wait.
     pub(crate) async fn token_or_lease(&self) -> Result<StoredToken, Lease> {
         let end = Instant::now() + WAIT;
         let mut poll = FIRST_POLL;

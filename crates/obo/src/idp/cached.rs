@@ -254,7 +254,7 @@ mod tests {
 
     /// A request that read the cache before a fetch ended asks for one after it.
     #[tokio::test(start_paused = true)]
-    async fn fetch_that_just_ended_is_not_repeated() {
+    async fn recent_fetch_is_not_repeated() {
         for outcome in [Ok(()), Err("no response")] {
             let cached = Cached::<(), &str>::new(KeyRefresh::new().pace());
             let end = |outcome: Result<(), &'static str>| match outcome {

@@ -166,8 +166,8 @@ impl ResourceServer {
     ///
     /// # Errors
     ///
-    /// The same [`Rejection`] as that of the layer. A token that is bound to a key or certificate is
-    /// refused, because nothing proves the binding here.
+    /// The same [`Rejection`] as that of the layer. A token that is bound to a key or certificate
+    /// is refused, because nothing proves the binding here.
     pub async fn validate(&self, token: &str) -> Result<Caller, Rejection> {
         let found = BearerCredentials::of_token(token);
         let mut verdict = self.verdict(found, None, None);

@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn binding_shows_the_start_of_a_key() {
+    fn binding_shows_start_of_key() {
         let key = Thumbprint::parse("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
         let certificate = Some([7; 32]);
         for (jkt, certificate, expected) in [

@@ -95,8 +95,8 @@ pub enum ExchangeErrorKind {
     Throttled,
     /// The authorization server cannot be reached, or has a fault that may pass.
     Transient,
-    /// The authorization server's response is not usable, or the called service demands a nonce that
-    /// it does not send or accept.
+    /// The authorization server's response is not usable, or the called service demands a nonce
+    /// that it does not send or accept.
     ResponseUnusable,
     /// This service has too many exchanges under way.
     Overloaded,

@@ -9,11 +9,11 @@
 //!    port and path name exactly. Without one, the call is not made and nothing is sent.
 //! 3. A token for the destination's target, cached or exchanged. Without one, the call is not made.
 //! 4. `Authorization` is set to that token, marked as sensitive, and replaces any other value. The
-//!    caller's own `DPoP` header is removed; a token that is bound to the key of this service is sent
-//!    with a proof for this request. A `Host` header is set to the destination's authority. Then the inner service, which is ready,
-//!    is called. While the request waits for a token it does not hold that service: a clone is
-//!    polled ready afterwards. The response's extensions hold the
-//!    [`TokenSource`](crate::exchange::TokenSource).
+//!    caller's own `DPoP` header is removed; a token that is bound to the key of this service is
+//!    sent with a proof for this request. A `Host` header is set to the destination's authority.
+//!    Then the inner service, which is ready, is called. While the request waits for a token it
+//!    does not hold that service: a clone is polled ready afterwards. The response's extensions
+//!    hold the [`TokenSource`](crate::exchange::TokenSource).
 //! 5. A response that rejects the token (401, gRPC `UNAUTHENTICATED`) evicts it. If the request can
 //!    be [replayed](Replay), it is sent once more with a new token. A response that wants more of
 //!    the user (RFC 9470, a claims challenge) becomes an error that passes this on to our own

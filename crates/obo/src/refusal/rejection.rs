@@ -38,8 +38,8 @@ pub enum Rejection {
     /// gRPC 16.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// The proof of the sender's key is refused: 401 `invalid_dpop_proof`, or `use_dpop_nonce` with a
-    /// nonce in the header `DPoP-Nonce` (RFC 9449 sections 7.1 and 9); gRPC 16.
+    /// The proof of the sender's key is refused: 401 `invalid_dpop_proof`, or `use_dpop_nonce` with
+    /// a nonce in the header `DPoP-Nonce` (RFC 9449 sections 7.1 and 9); gRPC 16.
     #[error("{error}")]
     Proof {
         /// What is wrong with the proof.

@@ -32,7 +32,7 @@ async fn replicas_meet_under_a_common_key() {
 }
 
 #[tokio::test]
-async fn value_of_a_removed_key_is_a_miss() {
+async fn removed_key_counts_as_miss() {
     let replicas = Replicas::start().await;
     let with =
         |ids: &[&str]| replicas.with(Fleet::builder().store(replicas.store.clone(), ring(ids)));

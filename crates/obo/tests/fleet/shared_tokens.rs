@@ -214,7 +214,7 @@ async fn fresh_token_replaces_shared_one() {
 }
 
 #[tokio::test]
-async fn store_shows_no_name_and_no_token() {
+async fn store_shows_neither_name_nor_token() {
     let replicas = Replicas::start().await;
     let one = replicas.one();
     let own = replicas.older("alice", 5, "session-1");

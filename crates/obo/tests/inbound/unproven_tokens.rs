@@ -22,7 +22,7 @@ async fn codes(server: &ResourceServer, token: &str) -> [&'static str; 2] {
 
 /// MT-03: only the missing proof is passed over.
 #[tokio::test]
-async fn missing_proof_is_all_that_is_passed_over() {
+async fn only_missing_proof_is_passed_over() {
     let idp = TestIdp::start().await;
     let key = TestKey::generate(TestAlg::Es256);
     let user = || idp.user("alice").audience("service-a");

@@ -221,7 +221,7 @@ fn dropped_call_is_not_recorded() {
 }
 
 #[test]
-fn fault_of_the_setup_is_a_warning() {
+fn setup_fault_is_a_warning() {
     counted(async |metrics| {
         let stub = Stub::start().await;
         let caller = stub.caller("alice").await;

@@ -161,7 +161,7 @@ async fn values_are_cut_and_cleaned() {
 }
 
 #[tokio::test]
-async fn other_scheme_is_named_in_the_record() {
+async fn record_names_other_scheme() {
     let (log, _guard) = Log::capture();
     let guarded = Guarded::start().await;
     let layer = BearerAuthLayer::new(guarded.1.clone());

@@ -144,7 +144,7 @@ async fn introspection_runs_in_callers_span() {
 
 /// OB-04
 #[tokio::test]
-async fn exchange_runs_in_span_of_its_call() {
+async fn exchange_runs_in_span_of_call() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)

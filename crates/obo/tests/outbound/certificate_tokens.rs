@@ -37,7 +37,7 @@ fn token(setup: &Setup, cnf: &Value) -> String {
 
 /// MT-08
 #[tokio::test]
-async fn token_must_be_bound_to_own_certificate() {
+async fn token_must_have_own_certificate() {
     let setup = Setup::start().await;
     let caller = setup.caller("alice").await;
     let other = [2; 32];

@@ -513,7 +513,7 @@ async fn rejected_bound_token_is_replaced() {
 
 /// DP-14
 #[tokio::test]
-async fn step_up_of_scheme_dpop_is_passed_on() {
+async fn step_up_of_dpop_passes() {
     let calls = Calls::start().await;
     let challenge = "DPoP error=\"insufficient_user_authentication\", acr_values=\"gold\"";
     let headers = [("www-authenticate", challenge)].to_vec();

@@ -1,4 +1,5 @@
-//! A user logs out at the server, which sends logout tokens (OpenID Connect Back-Channel Logout 1.0).
+//! A user logs out at the server, which sends logout tokens (OpenID Connect Back-Channel Logout
+//! 1.0).
 
 use axum::Router;
 use obo::fleet::Fleet;

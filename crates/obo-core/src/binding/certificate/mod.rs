@@ -32,7 +32,8 @@ pub fn thumbprint(der: &[u8]) -> [u8; 32] {
 pub enum CertificateHeader {
     /// `Client-Cert` (RFC 9440): DER as a byte sequence of structured fields.
     ClientCert,
-    /// `x-forwarded-client-cert`, as Envoy writes it. Its last element is that of the nearest proxy.
+    /// `x-forwarded-client-cert`, as Envoy writes it. Its last element is that of the nearest
+    /// proxy.
     XForwardedClientCert,
     /// `x-ssl-client-cert`: a URL-encoded PEM text.
     XSslClientCert,

@@ -77,8 +77,8 @@ impl NonceKeys {
     ///
     /// # Errors
     ///
-    /// [`ProofError::MissingNonce`] or [`ProofError::StaleNonce`]. The response must then have a new
-    /// [`nonce`](Self::nonce) in the header `DPoP-Nonce`.
+    /// [`ProofError::MissingNonce`] or [`ProofError::StaleNonce`]. The response must then have a
+    /// new [`nonce`](Self::nonce) in the header `DPoP-Nonce`.
     pub fn check(
         &self,
         nonce: Option<&str>,

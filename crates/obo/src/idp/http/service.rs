@@ -19,8 +19,8 @@ use crate::{observe, trace};
 ///
 /// Timeouts, retries, proxies and mutual TLS are layers of that service. On top of them comes a
 /// total deadline and a limit on the size of a response. Requests carry the [trace
-/// context](crate::trace) of the request that caused them, if there is one. The service must not follow
-/// redirects: it would send the client's secret to the target of the redirect.
+/// context](crate::trace) of the request that caused them, if there is one. The service must not
+/// follow redirects: it would send the client's secret to the target of the redirect.
 ///
 /// ```
 /// use bytes::Bytes;

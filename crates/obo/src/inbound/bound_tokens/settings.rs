@@ -28,8 +28,9 @@ const LONGEST_WINDOW: Duration = Duration::from_secs(600);
 /// # Ok::<(), obo::ConfigError>(())
 /// ```
 ///
-/// Plain bearer tokens stay accepted. [`Rule::bound`](crate::Rule::bound) and
-/// [`require_dpop`](Self::require_dpop) refuse them.
+/// Plain bearer tokens stay accepted. [`Rule::bound`](crate::Rule::bound),
+/// [`Trust::require_bound`](crate::Trust::require_bound) and [`require_dpop`](Self::require_dpop)
+/// refuse them.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct BoundTokens(Result<Settings, ConfigError>);

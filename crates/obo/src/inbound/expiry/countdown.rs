@@ -70,8 +70,8 @@ impl Countdown {
         }
     }
 
-    /// The rejection, once the token has expired or was revoked. Costs two comparisons until the wall
-    /// clock is due to be read again or someone logs out.
+    /// The rejection, once the token has expired or was revoked. Costs two comparisons until the
+    /// wall clock is due to be read again or someone logs out.
     pub(crate) fn expired(self: Pin<&mut Self>) -> Option<Rejection> {
         let this = self.project();
         let now = Instant::now();

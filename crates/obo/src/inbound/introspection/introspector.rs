@@ -195,8 +195,8 @@ impl Inner {
             .then(|| Ok(cached.caller))
     }
 
-    /// Requests the state of the token, from a replica or from the issuer, and computes for how long
-    /// it is used.
+    /// Requests the state of the token, from a replica or from the issuer, and computes for how
+    /// long it is used.
     async fn outcome(
         &self,
         token: BearerToken<'_>,

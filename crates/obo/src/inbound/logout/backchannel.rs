@@ -27,9 +27,9 @@ const KIND: &str = "backchannel";
 /// | response | when |
 /// | --- | --- |
 /// | 200 | the tokens are revoked |
-/// | 400 with a JSON `error` and `error_description` | the logout token is not valid, or was used before |
+/// | 400 with a JSON `error` and `error_description` | the token is not valid, or was used |
 /// | 405, 408, 413, 415 | the request is not a POST of a small form |
-/// | 503 with `Retry-After` | the keys or the store are not available; sending it again takes effect |
+/// | 503 with `Retry-After` | the keys or the store are not available: send it again |
 ///
 /// No response is stored (`Cache-Control: no-store`). [`Policy::verify_logout_token`] has the rules
 /// for the token. The [module page](super) has the steps.
@@ -57,8 +57,8 @@ pub struct BackchannelLogout {
 }
 
 impl BackchannelLogout {
-    /// Receives logout tokens of the issuers that `server` trusts, for `audience`: the identifier of
-    /// the client at the authorization server.
+    /// Receives logout tokens of the issuers that `server` trusts, for `audience`: the identifier
+    /// of the client at the authorization server.
     ///
     /// # Errors
     ///

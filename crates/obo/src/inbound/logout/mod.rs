@@ -1,7 +1,8 @@
 //! Services that receive logouts of authorization servers and revoke tokens at all replicas.
 //!
 //! - [`BackchannelLogout`] receives logout tokens (OpenID Connect Back-Channel Logout 1.0).
-//! - [`SecurityEvents`] receives security event tokens (RFC 8935), with the events of CAEP and RISC.
+//! - [`SecurityEvents`] receives security event tokens (RFC 8935), with the events of CAEP and
+//!   RISC.
 //!
 //! The tokens are refused wherever the [`Fleet`](crate::fleet::Fleet) is given to a
 //! [`ResourceServer`](crate::resource_server::ResourceServerBuilder::fleet) or a
@@ -13,8 +14,8 @@
 //!
 //! 1. A request with another method gets 405, one with another media type 415.
 //! 2. The body is read: at most 64 KiB (413) within 5 s (408).
-//! 3. The issuer of the token must be one that the [`ResourceServer`](crate::ResourceServer) trusts,
-//!    and the algorithm one of its policy. A token of another issuer causes no I/O.
+//! 3. The issuer of the token must be one that the [`ResourceServer`](crate::ResourceServer)
+//!    trusts, and the algorithm one of its policy. A token of another issuer causes no I/O.
 //! 4. The keys of the issuer verify the token. They are fetched like those of access tokens: an
 //!    unknown `kid` may cause a fetch. If the keys are not available, the response is 503 with
 //!    `Retry-After`.

@@ -30,7 +30,7 @@ const KIND: &str = "security_event";
 /// | 202 | the tokens are revoked, or were by the same message before, or no event revokes tokens |
 /// | 400 with a JSON `err` and `description` | the token is not valid |
 /// | 405, 408, 413, 415 | the request is not a POST of a small `application/secevent+jwt` |
-/// | 503 with `Retry-After` | the keys or the store are not available; sending it again takes effect |
+/// | 503 with `Retry-After` | the keys or the store are not available: send it again |
 ///
 /// [`Policy::verify_security_event`] has the rules for the token, the subject and the events. The
 /// [module page](super) has the steps.

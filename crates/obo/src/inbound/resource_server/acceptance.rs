@@ -31,9 +31,10 @@ impl ResourceServer {
     /// and returns the rejection.
     ///
     /// For work that an [`ExpiryLayer`](crate::ExpiryLayer) cannot end: a WebSocket, which is not a
-    /// response body, or a task that a handler spawns. As there, the wall clock counts too, and with a
-    /// [fleet](crate::resource_server::ResourceServerBuilder::fleet) a logout of the caller ends it.
-    /// Introspection is not repeated: [`validate`](Self::validate) the token from time to time.
+    /// response body, or a task that a handler spawns. As there, the wall clock counts too, and
+    /// with a [fleet](crate::resource_server::ResourceServerBuilder::fleet) a logout of the caller
+    /// ends it. Introspection is not repeated: [`validate`](Self::validate) the token from time to
+    /// time.
     ///
     /// ```
     /// use obo::{ResourceServer, Caller};

@@ -105,8 +105,8 @@ impl ResourceServerBuilder {
         self
     }
 
-    /// Accepts tokens that are bound to a key or certificate, and checks the binding. By default they
-    /// are refused.
+    /// Accepts tokens that are bound to a key or certificate, and checks the binding. By default
+    /// they are refused.
     ///
     /// Used proofs are recorded by the [fleet](Self::fleet), or else by this process alone.
     pub fn bound_tokens(mut self, tokens: BoundTokens) -> Self {

@@ -83,7 +83,8 @@ impl RuleTable {
         }
     }
 
-    /// Returns the entries: `"/path"` or `"METHOD /path"` and the rule, or `None` for a public entry.
+    /// Returns the entries: `"/path"` or `"METHOD /path"` and the rule, or `None` for a public
+    /// entry.
     pub fn entries(&self) -> impl Iterator<Item = (String, Option<&Rule>)> {
         self.rules.iter().flat_map(|(pattern, listed)| {
             listed.iter().map(move |(method, rule)| {
