@@ -93,9 +93,10 @@
 //! response is discarded. A cluster has one connection for each node, and a node that hangs leaves
 //! the others alone.
 //!
-//! Errors name the kind, such as "the shared store is out of memory", and quote no value. What someone
-//! must correct, such as a wrong password, is an error [of the
-//! set-up](obo::fleet::StoreError::is_of_setup).
+//! Errors name the address and the kind, such as "the shared store at redis.example:6379 is out of
+//! memory". They quote no value, no user and no password. What someone must correct, such as a wrong
+//! password, a port of another protocol or a missing right, is an error [of the
+//! set-up](obo::fleet::StoreError::is_of_setup). A store that is away is none.
 //!
 //! # Features
 //!
@@ -107,6 +108,7 @@
 mod connection;
 mod line;
 mod log;
+mod other_protocol;
 mod problem;
 mod script;
 mod source;

@@ -210,6 +210,10 @@ impl Store for RedisStore {
     fn watch<'s>(&'s self, announce: Announce<'s>) -> StoreFuture<'s, ()> {
         Box::pin(watch::watch(self.line.source(), announce))
     }
+
+    fn address(&self) -> Option<&str> {
+        self.line.source().address()
+    }
 }
 
 /// In a cluster, each name is a command of its own, and all of them are under way at once.

@@ -125,9 +125,9 @@ impl FleetBuilder {
             None => (Arc::new(InProcess::new()), Ring::of(own_ring()?.into())?),
         };
         Ok(Fleet(Arc::new(Inner {
+            link: Link::new(deadline, store.address()),
             store,
             ring,
-            link: Link::new(deadline),
             marks: Marks::new(),
             replays: Replays::new(),
             heard: Heard::default(),
