@@ -92,7 +92,8 @@ impl Link {
         outcome
     }
 
-    fn error(&self, problem: &str) -> StoreError {
+    /// An error that names the store.
+    pub(super) fn error(&self, problem: &str) -> StoreError {
         let error = StoreError::new(problem);
         match &self.address {
             Some(address) => error.at(address),

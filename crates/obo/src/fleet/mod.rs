@@ -11,6 +11,8 @@
 //! 1. Tokens in the process are used as before. Others are exchanged, as without a store.
 //! 2. Logouts that this process knows stay in force. A [strict](FleetBuilder::strict) fleet refuses
 //!    requests when it has heard nothing for the set time.
+//!    Logouts that no key of the ring opens count as silence. Logouts that the store has lost are
+//!    written again by the processes that know them.
 //! 3. A new logout and an identifier used once are refused, so that the sender tries again.
 //!
 //! For a store of your own, implement [`Store`].
@@ -22,6 +24,7 @@ mod in_process;
 mod link;
 mod listen;
 mod marks;
+mod owed;
 mod replays;
 mod ring;
 mod ring_files;
