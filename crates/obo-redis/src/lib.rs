@@ -82,6 +82,10 @@
 //!   +publish +spublish +subscribe +ssubscribe
 //! ```
 //!
+//! [`RedisStore::examine`](obo::fleet::Store::examine) lists the rights that are missing. It also says
+//! whether the server may evict or lose logouts, if its user may run `CONFIG GET` (`+config|get`) or
+//! `INFO`.
+//!
 //! Redis copies to its replicas after it has responded. A failover may lose what was written in the
 //! last moments: a token is exchanged again, a process that starts later does not know that logout, and
 //! an identifier may be used twice.
@@ -106,6 +110,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod connection;
+mod examine;
 mod line;
 mod log;
 mod other_protocol;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use obo::fleet::{Store, StoreError};
+use obo::fleet::{Finding, FindingState, Store, StoreError};
 use obo_redis::RedisStore;
 use obo_test_support::{RedisCluster, RedisServer};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -390,6 +390,9 @@ fn grant(server: &RedisServer) {
 }
 
 async fn everything_is_permitted(store: &RedisStore) {
+    for finding in store.examine().await.unwrap() {
+        assert_ne!(finding.state(), FindingState::Wrong, "{finding:?}");
+    }
     let (names, event) = (names(5), event());
     assert!(store.take(&names, MINUTE).await.unwrap());
     store.put(&names[0], "value".into(), MINUTE).await.unwrap();
@@ -410,6 +413,72 @@ async fn documented_rights_suffice() {
     cluster.nodes().iter().for_each(grant);
     let urls = cluster.nodes().iter().map(|node| url(node, "obo:password"));
     everything_is_permitted(&RedisStore::cluster(urls).unwrap()).await;
+}
+
+fn seen<'f>(findings: &'f [Finding], subject: &str) -> &'f Finding {
+    let finding = findings.iter().find(|it| it.subject() == subject);
+    finding.unwrap_or_else(|| panic!("{subject}: {findings:?}"))
+}
+
+#[tokio::test]
+async fn missing_rights_are_listed() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    for (rights, expected) in [
+        ("~obo:* &obo:* +@all", ""),
+        (
+            "~obo:* &obo:* +@all -xadd -time",
+            "its user lacks +time +xadd",
+        ),
+        (
+            "~obo:* &obo:* +@all -publish -subscribe",
+            "its user lacks +publish +subscribe",
+        ),
+        ("~obo:* &obo:* +@all -evalsha", "its user lacks +evalsha"),
+        ("~obo:* &obo:* +@all -eval", "its user may not run EVAL"),
+        ("~other:* &obo:* +@all", "its user lacks ~obo:*"),
+        ("~obo:* +@all", "its user lacks &obo:*"),
+    ] {
+        let set = ["ACL", "SETUSER", "obo", "reset", "on", ">password"];
+        let set = set.into_iter().chain(rights.split(' ')).collect::<Vec<_>>();
+        assert_eq!(server.command(&set), "OK");
+        let store = RedisStore::new(&url(&server, "obo:password")).unwrap();
+        let findings = store.examine().await.unwrap();
+        let rights = seen(&findings, "rights");
+        match expected {
+            "" => assert_eq!(rights.state(), FindingState::Right, "{rights:?}"),
+            _ => assert!(
+                rights.seen().starts_with(expected),
+                "{expected}: {rights:?}"
+            ),
+        }
+    }
+    let names = server.command(&["KEYS", "*"]);
+    assert!(!names.contains(":doctor"), "{names}");
+}
+
+#[tokio::test]
+async fn each_node_is_examined() {
+    let Some(cluster) = RedisCluster::start() else {
+        return;
+    };
+    let set = ["CONFIG", "SET", "maxmemory-policy", "allkeys-lfu"];
+    let [first, second, _] = cluster.nodes() else {
+        panic!("{cluster:?}");
+    };
+    assert_eq!(second.command(&set), "OK");
+    let store = RedisStore::cluster(cluster.urls()).unwrap();
+    let findings = store.examine().await.unwrap();
+    let eviction = |node: &RedisServer| {
+        seen(&findings, &format!("127.0.0.1:{} eviction", node.port())).state()
+    };
+    assert_eq!(eviction(first), FindingState::Right);
+    assert_eq!(eviction(second), FindingState::Wrong);
+    for node in cluster.nodes() {
+        let rights = seen(&findings, &format!("127.0.0.1:{} rights", node.port()));
+        assert_eq!(rights.state(), FindingState::Right, "{rights:?}");
+    }
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@
 //! For a store of your own, implement [`Store`].
 
 mod builder;
+mod finding;
 mod handle;
 mod heard;
 mod in_process;
@@ -32,6 +33,7 @@ mod store;
 mod tokens;
 
 pub use builder::FleetBuilder;
+pub use finding::{Finding, FindingState};
 pub use handle::Fleet;
 pub(crate) use handle::{Standing, TakenOnce};
 pub use in_process::InProcess;

@@ -1,9 +1,12 @@
 use std::fmt;
+use std::future::ready;
 use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 use obo_core::fleet::StoreKey;
+
+use super::finding::Finding;
 
 /// What a [`Store`] returns.
 pub type StoreFuture<'s, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 's>>;
@@ -62,6 +65,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// secrets.
     fn address(&self) -> Option<&str> {
         None
+    }
+
+    /// Checks the set-up of the store, for tools: the rights of its user, and whether it may lose
+    /// logouts. A store that has nothing to say of itself finds nothing.
+    fn examine<'s>(&'s self) -> StoreFuture<'s, Vec<Finding>> {
+        Box::pin(ready(Ok(Vec::new())))
     }
 }
 
