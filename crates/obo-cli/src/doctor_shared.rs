@@ -6,13 +6,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use obo::fleet::{Fleet, KeyRing, RingKey, Store, StoreError, StoreKey};
+use obo::fleet::{FindingState, Fleet, KeyRing, RingKey, Store, StoreError, StoreKey};
 use obo::{ConfigError, Secret};
 use obo_config::SharedConfig;
 use tokio::time::{Instant, timeout};
 
 use crate::config::Configured;
-use crate::output::Report;
+use crate::output::{Report, State};
 
 /// How long a call may take, with the connection.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -37,7 +37,9 @@ pub(crate) async fn shared(report: &mut Report, configured: &Configured) {
             return;
         }
     };
-    if !probe(report, &store).await || !has_keys {
+    let is_usable = probe(report, &store).await;
+    examined(report, &store).await;
+    if !is_usable || !has_keys {
         return;
     }
     match shared.clone().build() {
@@ -52,8 +54,15 @@ fn keys(report: &mut Report, shared: &SharedConfig) -> bool {
     for (i, (id, key)) in shared.keys().enumerate() {
         let check = format!("shared key {id}");
         match key {
-            Ok(_) if i == 0 => report.right(check, "usable: it encrypts and decrypts"),
-            Ok(_) => report.right(check, "usable: it decrypts"),
+            Ok(key) => {
+                let what = match i {
+                    0 => "encrypts and decrypts",
+                    _ => "decrypts",
+                };
+                let fingerprint = key.fingerprint();
+                let seen = format!("usable: it {what}; fingerprint {fingerprint}");
+                report.right(check, seen);
+            }
             Err(error) => {
                 is_usable = false;
                 report.wrong(check, error.within("shared"));
@@ -115,6 +124,25 @@ async fn probe(report: &mut Report, store: &impl Store) -> bool {
     }
 }
 
+/// Adds what the store says of itself. A store that does not respond was reported by the probe.
+async fn examined(report: &mut Report, store: &impl Store) {
+    let Ok(Ok(findings)) = timeout(PATIENCE, store.examine()).await else {
+        return;
+    };
+    for finding in findings {
+        let state = match finding.state() {
+            FindingState::Right => State::Right,
+            FindingState::Wrong => State::Wrong,
+            _ => State::Note,
+        };
+        let check = format!("shared store {}", finding.subject());
+        report.add(state, check, finding.seen());
+        if let Some(change) = finding.what_to_change() {
+            report.change(change);
+        }
+    }
+}
+
 /// The number of calls of [`probed`].
 const CALLS: u32 = 6;
 
@@ -155,8 +183,20 @@ fn unusable(report: &mut Report, error: &StoreError) {
 
 /// The log of logouts is read, and an identifier is taken within `deadline`.
 async fn with_deadline(report: &mut Report, fleet: &Fleet) {
-    match fleet.start().await {
-        Ok(()) => report.right("shared logouts", "the log is read"),
+    let started = fleet.start().await;
+    match started {
+        _ if !fleet.opens_logouts() => {
+            let seen = "no key of this ring opens the newest logout of the store";
+            report.wrong("shared logouts", seen);
+            report.change(
+                "give all replicas the same `key_ring`: compare the fingerprints that `obo doctor` shows \
+                 at each; give other rings a database of their own",
+            );
+        }
+        Ok(()) => report.right(
+            "shared logouts",
+            "the log is read, and its newest logout opens",
+        ),
         Err(error) => {
             unusable(report, &error);
             return;

@@ -84,6 +84,10 @@
 //!   +publish +spublish +subscribe +ssubscribe
 //! ```
 //!
+//! [`RedisStore::examine`](obo::fleet::Store::examine) lists the rights that are missing. It also says
+//! whether the server may evict or lose logouts, if its user may run `CONFIG GET` (`+config|get`) or
+//! `INFO`.
+//!
 //! Redis copies to its replicas after it has responded. A failover may lose what was written in the
 //! last moments: a token is exchanged again, a process that starts later does not know that logout,
 //! and an identifier may be used twice.
@@ -95,9 +99,10 @@
 //! time: a late response is discarded. A cluster has one connection for each node, and a node that
 //! hangs leaves the others alone.
 //!
-//! Errors name the kind, such as "the shared store is out of memory", and quote no value. What
-//! someone must correct, such as a wrong password, is an error [of the
-//! set-up](obo::fleet::StoreError::is_of_setup).
+//! Errors name the address and the kind, such as "the shared store at redis.example:6379 is out of
+//! memory". They quote no value, no user and no password. What someone must correct, such as a wrong
+//! password, a port of another protocol or a missing right, is an error [of the
+//! set-up](obo::fleet::StoreError::is_of_setup). A store that is away is none.
 //!
 //! # Features
 //!
@@ -107,8 +112,10 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod connection;
+mod examine;
 mod line;
 mod log;
+mod other_protocol;
 mod problem;
 mod script;
 mod source;

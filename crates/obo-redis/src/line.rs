@@ -86,7 +86,7 @@ impl Line {
             if problem::ends_connection(&error, is_cluster) {
                 self.leave(number);
             }
-            problem::of(&error, is_cluster)
+            self.source.named(problem::of(&error, is_cluster))
         })
     }
 

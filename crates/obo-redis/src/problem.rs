@@ -13,6 +13,19 @@ pub(crate) fn silent() -> StoreError {
     StoreError::new("does not respond")
 }
 
+/// A URL of TLS leads to a port without it.
+pub(crate) fn no_tls() -> StoreError {
+    let problem =
+        "does not speak TLS on this port; write `redis://` in its URL, or the port that has TLS";
+    StoreError::new(problem).of_setup()
+}
+
+/// A URL without TLS leads to a port that requires it.
+pub(crate) fn only_tls() -> StoreError {
+    let problem = "speaks only TLS on this port; write `rediss://` in its URL";
+    StoreError::new(problem).of_setup()
+}
+
 pub(crate) fn of(error: &RedisError, is_cluster: bool) -> StoreError {
     let setup = |problem: &str| StoreError::new(problem).of_setup();
     match error.code().or_else(|| code_of_node(error)) {
@@ -22,13 +35,11 @@ pub(crate) fn of(error: &RedisError, is_cluster: bool) -> StoreError {
                 "requires a password; add it to the URL, as redis://user:password@host:port/0",
             );
         }
-        Some("NOPERM") => {
-            return setup(
-                "forbids its user a command, a key or a channel that it needs; see the page of obo-redis",
-            );
-        }
+        Some("NOPERM") => return setup(&forbidden(error)),
         Some("DENIED") => {
-            return setup("accepts no other hosts, because it has no password (protected mode)");
+            return setup(
+                "accepts no other hosts, because it has no password (protected mode); set one, and add it to the URL",
+            );
         }
         Some(CERTIFICATE) => return setup(UNTRUSTED),
         Some("OOM") => return StoreError::new("is out of memory"),
@@ -69,6 +80,15 @@ pub(crate) fn of(error: &RedisError, is_cluster: bool) -> StoreError {
     }
 }
 
+/// As [`of`], of a connection that is being made.
+pub(crate) fn of_connecting(error: &RedisError, is_cluster: bool) -> StoreError {
+    if error.kind() == ErrorKind::Parse {
+        let problem = "does not speak Redis on this port; correct the port in its URL";
+        return StoreError::new(problem).of_setup();
+    }
+    of(error, is_cluster)
+}
+
 /// A cluster says in words why it has no connection to any node.
 fn code_of_node(error: &RedisError) -> Option<&'static str> {
     let text = error.detail().filter(|_| error.is_io_error())?;
@@ -83,6 +103,46 @@ fn code_of_node(error: &RedisError) -> Option<&'static str> {
     mark.map(|(_, code)| code)
 }
 
+/// The commands that a store needs.
+const COMMANDS: [&str; 20] = [
+    "hello",
+    "select",
+    "cluster|slots",
+    "get",
+    "mget",
+    "set",
+    "del",
+    "exists",
+    "type",
+    "pttl",
+    "pexpire",
+    "time",
+    "evalsha",
+    "eval",
+    "xadd",
+    "xrange",
+    "publish",
+    "spublish",
+    "subscribe",
+    "ssubscribe",
+];
+
+/// What the server forbids. Of its text, only the name of a command that is known is quoted.
+fn forbidden(error: &RedisError) -> String {
+    let text = error.detail().unwrap_or_default();
+    let is_named = |command: &&&str| text.contains(&format!("'{command}'"));
+    match COMMANDS.iter().find(is_named) {
+        Some(command) => forbids(&format!("the command {}", command.to_uppercase())),
+        None if text.contains("channel") => forbids("the channels obo:*"),
+        None if text.contains("key") => forbids("the keys obo:*"),
+        None => forbids("a command, a key or a channel that it needs"),
+    }
+}
+
+fn forbids(what: &str) -> String {
+    format!("forbids its user {what}; grant the rights that the page of obo-redis lists")
+}
+
 /// Not a code of the server.
 const CERTIFICATE: &str = "certificate";
 const UNTRUSTED: &str =
@@ -94,9 +154,13 @@ fn of_text(error: &RedisError) -> StoreError {
     let text = error.to_string();
     let has = |part: &str| text.contains(part);
     if has("refused to switch database") {
-        let problem =
-            "lacks the database of its URL; a cluster and many servers have only database 0";
+        let problem = "lacks the database of its URL, or forbids its user the command SELECT; a cluster and many servers \
+                       have only database 0";
         return StoreError::new(problem).of_setup();
+    }
+    if has("ACL failure in script") || has("user executing the script can't run") {
+        let what = "a command of the script that appends a logout, such as XADD";
+        return StoreError::new(forbids(what)).of_setup();
     }
     if has("max number of clients") {
         return StoreError::new("has too many clients");
@@ -131,7 +195,7 @@ fn of_io(error: &RedisError) -> StoreError {
                 "refuses TLS with this process; it may require a certificate of the client",
             )
             .of_setup(),
-            _ => StoreError::new("does not speak TLS on this port").of_setup(),
+            _ => no_tls(),
         };
     }
     if error.is_connection_dropped() {

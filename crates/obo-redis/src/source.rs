@@ -16,7 +16,7 @@ use redis::{
 use tokio::time::timeout;
 
 use crate::connection::Connection;
-use crate::problem;
+use crate::{other_protocol, problem};
 
 /// How long a new connection may take, with name resolution, TLS and authentication.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -43,6 +43,8 @@ pub(crate) struct Source {
     kind: Kind,
     /// Empty if a client was handed in.
     urls: Vec<ConnectionInfo>,
+    /// The host and port of each URL, without its user, password and database.
+    address: Option<String>,
 }
 
 enum Kind {
@@ -55,10 +57,7 @@ impl Source {
     pub(crate) fn server(url: ConnectionInfo) -> Result<Self, ConfigError> {
         let client = Client::open(url.clone());
         let client = client.map_err(|_| ConfigError::new("redis", UNUSABLE))?;
-        Ok(Self {
-            urls: vec![url],
-            ..Self::servers(move || ready(Ok(client.clone())))
-        })
+        Ok(Self::servers(move || ready(Ok(client.clone()))).of(vec![url]))
     }
 
     pub(crate) fn servers<F>(clients: impl Fn() -> F + Send + Sync + 'static) -> Self
@@ -68,6 +67,7 @@ impl Source {
         Self {
             kind: Kind::Server(Box::new(move || Box::pin(clients()))),
             urls: Vec::new(),
+            address: None,
         }
     }
 
@@ -75,6 +75,7 @@ impl Source {
         Self {
             kind: Kind::Cluster(Box::new(client)),
             urls: Vec::new(),
+            address: None,
         }
     }
 
@@ -92,10 +93,17 @@ impl Source {
                            and no socket";
             ConfigError::new("redis", problem)
         })?;
-        Ok(Self {
+        Ok(Self::cluster(client).of(urls))
+    }
+
+    fn of(self, urls: Vec<ConnectionInfo>) -> Self {
+        let addresses = urls.iter().map(|url| url.addr().to_string());
+        let address = Some(addresses.collect::<Vec<_>>().join(", "));
+        Self {
             urls,
-            ..Self::cluster(client)
-        })
+            address,
+            ..self
+        }
     }
 
     /// The same servers, whose certificates are issued by these authorities.
@@ -130,6 +138,18 @@ impl Source {
         matches!(self.kind, Kind::Cluster(_))
     }
 
+    pub(crate) fn address(&self) -> Option<&str> {
+        self.address.as_deref()
+    }
+
+    /// An error that says of which store it is.
+    pub(crate) fn named(&self, error: StoreError) -> StoreError {
+        match &self.address {
+            Some(address) => error.at(address),
+            None => error,
+        }
+    }
+
     /// How long a connection may be without any response.
     pub(crate) fn responds_within(&self) -> Duration {
         match self.kind {
@@ -144,8 +164,9 @@ impl Source {
         limit: Duration,
         step: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, StoreError> {
-        let step = timeout(limit, step).await.map_err(|_| problem::silent())?;
-        step.map_err(|error| problem::of(&error, self.is_cluster()))
+        let step = timeout(limit, step).await;
+        let step = step.map_err(|_| self.named(problem::silent()))?;
+        step.map_err(|error| self.named(problem::of(&error, self.is_cluster())))
     }
 
     /// Connects. `pushed` is called with what the store sends unasked, such as announcements.
@@ -157,7 +178,20 @@ impl Source {
             Kind::Server(_) => CONNECT,
             Kind::Cluster(_) => CONNECT_CLUSTER,
         };
-        self.within(limit, self.connection(pushed)).await
+        let error = match timeout(limit, self.connection(pushed)).await {
+            Ok(Ok(connection)) => return Ok(connection),
+            Ok(Err(error)) => Some(error),
+            Err(_) => None,
+        };
+        if let Some(url) = self.urls.first()
+            && let Some(problem) = other_protocol::problem(url.addr(), error.as_ref()).await
+        {
+            return Err(self.named(problem));
+        }
+        Err(self.named(match error {
+            Some(error) => problem::of_connecting(&error, self.is_cluster()),
+            None => problem::silent(),
+        }))
     }
 
     async fn connection(
@@ -199,9 +233,7 @@ impl Source {
 
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let urls = self.urls.iter().map(|url| url.addr().to_string());
-        let urls = urls.collect::<Vec<_>>().join(", ");
-        f.write_str(if urls.is_empty() { "a client" } else { &urls })
+        f.write_str(self.address().unwrap_or("a client"))
     }
 }
 

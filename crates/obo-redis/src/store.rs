@@ -5,16 +5,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use obo::ConfigError;
-use obo::fleet::{Announce, Page, Store, StoreFuture, StoreKey};
+use obo::fleet::{Announce, Finding, Page, Store, StoreFuture, StoreKey};
 use redis::cluster::ClusterClient;
 use redis::{Client, RedisError, RedisResult, cmd};
 
 use crate::connection::Connection;
 use crate::line::Line;
 use crate::log::{Position, Record};
-use crate::script;
 use crate::source::{self, Source};
 use crate::watch;
+use crate::{examine, script};
 
 /// A Redis or Valkey server, or a cluster, as the store of a [`Fleet`](obo::fleet::Fleet).
 ///
@@ -210,6 +210,14 @@ impl Store for RedisStore {
 
     fn watch<'s>(&'s self, announce: Announce<'s>) -> StoreFuture<'s, ()> {
         Box::pin(watch::watch(self.line.source(), announce))
+    }
+
+    fn address(&self) -> Option<&str> {
+        self.line.source().address()
+    }
+
+    fn examine<'s>(&'s self) -> StoreFuture<'s, Vec<Finding>> {
+        Box::pin(examine::examine(&self.line))
     }
 }
 

@@ -22,11 +22,16 @@ async fn doctor_checks_store_and_keys() {
     };
     let report = doctor().await;
     for right in [
-        "✓ shared key k1 usable: it encrypts and decrypts",
-        "✓ shared key k2 usable: it decrypts",
+        "✓ shared key k1 usable: it encrypts and decrypts; fingerprint ",
+        "✓ shared key k2 usable: it decrypts; fingerprint ",
         "✓ shared store writes, reads and takes; ",
         "✓ shared logouts the log is read",
         "✓ shared deadline the store responds in time",
+        "✓ shared store rights its user may do all that is needed",
+        "✓ shared store eviction noeviction",
+        "· shared store memory no limit",
+        "· shared store persistence none",
+        "→ set `appendonly yes`",
     ] {
         assert!(report.contains(right), "{right}: {report}");
     }
@@ -66,6 +71,76 @@ async fn doctor_checks_store_and_keys() {
         "{report}"
     );
     assert!(report.contains("can this host reach it?"), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_names_what_may_lose_logouts() {
+    let settings = ["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"];
+    let Some(fleet) = Fleet::with(&[&settings[..], &["--appendonly", "yes"]].concat()).await else {
+        return;
+    };
+    let rights = "reset on >s3cret ~obo:* &obo:* +@all -xadd -publish -config -info";
+    let rights = ["ACL", "SETUSER", "obo"]
+        .into_iter()
+        .chain(rights.split(' '));
+    let config = fleet.world.file("gateway.toml", &fleet.text);
+    let doctor = async |config: &str| fleet.world.run(&["doctor", "-c", config], "").await;
+    let ran = doctor(&config).await;
+    let report = ran.plain();
+    assert_eq!(ran.code, 1, "{report}");
+    for line in [
+        "✗ shared store eviction allkeys-lru: a store that is full may evict logouts",
+        "→ set `maxmemory-policy noeviction`",
+        "of 104.9 MB are used",
+        "✓ shared store persistence appendonly",
+    ] {
+        assert!(report.contains(line), "{line}: {report}");
+    }
+
+    let set = rights.collect::<Vec<_>>();
+    assert_eq!(fleet.redis.command(&set), "OK");
+    let text = fleet.text.replace("redis://", "redis://obo:s3cret@");
+    let config = fleet.world.file("limited.toml", &text);
+    let ran = doctor(&config).await;
+    let report = ran.plain();
+    assert_eq!(ran.code, 1, "{report}");
+    for line in [
+        "✗ shared store rights its user lacks +xadd +publish",
+        "→ `ACL SETUSER` the user of `redis` with +xadd +publish",
+        "· shared store settings its user may run neither CONFIG GET nor INFO",
+    ] {
+        assert!(report.contains(line), "{line}: {report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_compares_rings_without_keys() {
+    let Some(fleet) = Fleet::start().await else {
+        return;
+    };
+    let other = fleet.changed("RING1", "RING2");
+    let configs = [("one.toml", &fleet.text), ("other.toml", &other)];
+    let [one, other] = configs.map(|(name, text)| fleet.world.file(name, text));
+    let fingerprint = async |config: &str| {
+        let report = fleet.world.run(&["doctor", "-c", config], "").await.plain();
+        let (_, after) = report.split_once("fingerprint ").unwrap();
+        after.split_whitespace().next().unwrap().to_owned()
+    };
+    let first = fingerprint(&one).await;
+    assert_eq!(first.len(), 8);
+    assert_eq!(first, fingerprint(&one).await);
+    assert_ne!(first, fingerprint(&other).await);
+
+    let gateway = fleet.gateway("", "").await;
+    let logout = fleet.logout_token("alice");
+    assert_eq!(fleet.logout(&gateway, &logout).await, 200);
+    let ran = fleet.world.run(&["doctor", "-c", &one], "").await;
+    assert!(ran.plain().contains("its newest logout opens"), "{ran:?}");
+    let ran = fleet.world.run(&["doctor", "-c", &other], "").await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let wrong = "✗ shared logouts no key of this ring opens the newest logout";
+    assert!(ran.plain().contains(wrong), "{ran:?}");
+    assert!(ran.plain().contains("compare the fingerprints"), "{ran:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use super::names::{Kind, StoreKey};
@@ -22,6 +24,7 @@ pub struct RingKey {
     pub(super) names: Zeroizing<[u8; 32]>,
     pub(super) values: SealingKey,
     nonces: Zeroizing<[u8; 32]>,
+    fingerprint: [u8; 6],
 }
 
 impl RingKey {
@@ -58,12 +61,22 @@ impl RingKey {
         let keys = keys.and_then(|(names, values)| Some((names, SealingKey::new(&values)?)));
         let (names, values) = keys.ok_or_else(wrong)?;
         let nonces = NonceKeys::derive_key(secret).ok_or_else(wrong)?;
+        let fingerprint = derived(secret, "fingerprint").ok_or_else(wrong)?;
+        let (fingerprint, _) = fingerprint.split_first_chunk().ok_or_else(wrong)?;
         Ok(Self {
             id: id.to_owned(),
             names,
             values,
             nonces,
+            fingerprint: *fingerprint,
         })
+    }
+
+    /// Eight characters that are the same for the same secret, to compare the keys of replicas.
+    ///
+    /// They are derived by HKDF (RFC 5869) and show nothing of the secret.
+    pub fn fingerprint(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.fingerprint)
     }
 }
 

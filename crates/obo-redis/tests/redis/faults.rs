@@ -305,7 +305,8 @@ async fn full_server_is_reported() {
         store.take(&names(1), MINUTE).await.unwrap_err(),
         store.append(record(), &event, MINUTE).await.unwrap_err(),
     ] {
-        assert_eq!(error.to_string(), "the shared store is out of memory");
+        let place = format!("the shared store at {}", store.address().unwrap());
+        assert_eq!(error.to_string(), format!("{place} is out of memory"));
         assert!(!error.is_of_setup());
     }
     assert_eq!(get(&store, &kept).await.unwrap(), "value");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use obo::error::TokenError;
-use obo::fleet::{Fleet, Revoked};
+use obo::fleet::{Fleet, Revoked, StoreKey};
 use obo::time::Clock;
 use obo::{
     Client, ClientSecretBasic, Issuer, Profile, Rejection, ResourceServer, TokenExchange, Trust,
@@ -250,4 +250,25 @@ async fn dump_shows_neither_subject_nor_token() {
         assert!(!has(text), "{text}");
     }
     crate::contract::assert_all_expire(&server);
+}
+
+#[tokio::test]
+async fn flushed_logout_is_written_again() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    let world = World::server(&server).await;
+    let (one, other) = (world.replica().await, world.replica().await);
+    let token = world.token("alice");
+    world.log_out(&one, "alice").await;
+    other.refuses(&token).await;
+    let start = Instant::now();
+    server.command(&["FLUSHALL"]);
+    while server.command(&["XLEN", StoreKey::log().as_str()]) == "0" {
+        assert!(start.elapsed() < Duration::from_secs(20), "it is lost");
+        tokio::task::yield_now().await;
+    }
+    drop((one, other));
+    let later = world.replica().await;
+    later.refuses(&token).await;
 }

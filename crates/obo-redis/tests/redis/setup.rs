@@ -2,10 +2,12 @@
 
 use std::fs;
 
-use obo::fleet::{Store, StoreError};
+use obo::fleet::{Finding, FindingState, Store, StoreError};
 use obo_redis::RedisStore;
 use obo_test_support::{RedisCluster, RedisServer};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
 
 use crate::contract::{MINUTE, get, heard, read, record};
 use crate::names::{event, name, names};
@@ -13,6 +15,8 @@ use crate::names::{event, name, names};
 async fn refused(store: &RedisStore) -> StoreError {
     let error = store.get(&[name()]).await.unwrap_err();
     assert!(error.is_of_setup(), "{error}");
+    let place = format!("the shared store at {} ", store.address().unwrap());
+    assert!(error.to_string().starts_with(&place), "{error}");
     // The announcements need the same connection.
     assert_eq!(
         store.watch(&|_| {}).await.unwrap_err().to_string(),
@@ -95,6 +99,66 @@ fn debug_shows_only_addresses() {
     assert_eq!(
         format!("{:?}", RedisStore::from_client(client)),
         "RedisStore(a client)"
+    );
+}
+
+#[tokio::test]
+async fn errors_name_the_address_only() {
+    let ports = [obo_test_support::free_port(), obo_test_support::free_port()];
+    let urls = ports.map(|port| format!("redis://alice:hunter2@127.0.0.1:{port}/3"));
+    let one = RedisStore::new(&urls[0]).unwrap();
+    let error = one.get(&[name()]).await.unwrap_err();
+    assert!(!error.is_of_setup());
+    let expected = format!(
+        "the shared store at 127.0.0.1:{} does not accept connections",
+        ports[0]
+    );
+    assert_eq!(error.to_string(), expected);
+    let nodes = RedisStore::cluster(&urls).unwrap();
+    let error = nodes.get(&[name()]).await.unwrap_err();
+    assert!(!error.is_of_setup());
+    let [one, two] = ports;
+    let expected = format!("the shared store at 127.0.0.1:{one}, 127.0.0.1:{two} ");
+    assert!(error.to_string().starts_with(&expected), "{error}");
+    assert!(!error.to_string().contains("alice"), "{error}");
+}
+
+/// A server that sends this to each client, and closes the connection.
+async fn other_server(greeting: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            // The client may have gone.
+            let _ = stream.write_all(greeting.as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    format!("redis://alice:hunter2@{address}/0")
+}
+
+#[tokio::test]
+async fn other_protocol_is_of_the_setup() {
+    for greeting in [
+        "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
+        "SSH-2.0-OpenSSH_9.2p1\r\n",
+        "220 mail.example ESMTP\r\n",
+    ] {
+        let store = RedisStore::new(&other_server(greeting).await).unwrap();
+        let error = refused(&store).await.to_string();
+        assert!(
+            error.contains("does not speak Redis on this port"),
+            "{error}"
+        );
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+    // A proxy without a server behind it closes connections, too.
+    let store = RedisStore::new(&other_server("").await).unwrap();
+    let error = store.get(&[name()]).await.unwrap_err();
+    assert!(!error.is_of_setup(), "{error}");
+    assert!(
+        error.to_string().contains("closed the connection"),
+        "{error}"
     );
 }
 
@@ -280,9 +344,21 @@ async fn certificate_is_verified() {
         "{error}"
     );
     let no_tls = RedisStore::new(&plain.url().replace("redis:", "rediss:")).unwrap();
-    // It waits for the end of a line, which a greeting of TLS lacks.
-    let error = no_tls.ca_file(&ca).unwrap().get(&[name]).await.unwrap_err();
-    assert!(error.to_string().contains("does not respond"), "{error}");
+    let error = refused(&no_tls.ca_file(&ca).unwrap()).await.to_string();
+    assert!(
+        error.contains("does not speak TLS on this port; write `redis://`"),
+        "{error}"
+    );
+    for store in [
+        RedisStore::new(&url.replace("rediss:", "redis:")),
+        RedisStore::cluster([url.replace("rediss:", "redis:")]),
+    ] {
+        let error = refused(&store.unwrap()).await.to_string();
+        assert!(
+            error.contains("speaks only TLS on this port; write `rediss://`"),
+            "{error}"
+        );
+    }
 
     let ca_file = |url: &str, path: &str| {
         let error = RedisStore::new(url).unwrap().ca_file(path).unwrap_err();
@@ -314,6 +390,9 @@ fn grant(server: &RedisServer) {
 }
 
 async fn everything_is_permitted(store: &RedisStore) {
+    for finding in store.examine().await.unwrap() {
+        assert_ne!(finding.state(), FindingState::Wrong, "{finding:?}");
+    }
     let (names, event) = (names(5), event());
     assert!(store.take(&names, MINUTE).await.unwrap());
     store.put(&names[0], "value".into(), MINUTE).await.unwrap();
@@ -336,18 +415,117 @@ async fn documented_rights_suffice() {
     everything_is_permitted(&RedisStore::cluster(urls).unwrap()).await;
 }
 
+fn seen<'f>(findings: &'f [Finding], subject: &str) -> &'f Finding {
+    let finding = findings.iter().find(|it| it.subject() == subject);
+    finding.unwrap_or_else(|| panic!("{subject}: {findings:?}"))
+}
+
+#[tokio::test]
+async fn missing_rights_are_listed() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    for (rights, expected) in [
+        ("~obo:* &obo:* +@all", ""),
+        (
+            "~obo:* &obo:* +@all -xadd -time",
+            "its user lacks +time +xadd",
+        ),
+        (
+            "~obo:* &obo:* +@all -publish -subscribe",
+            "its user lacks +publish +subscribe",
+        ),
+        ("~obo:* &obo:* +@all -evalsha", "its user lacks +evalsha"),
+        ("~obo:* &obo:* +@all -eval", "its user may not run EVAL"),
+        ("~other:* &obo:* +@all", "its user lacks ~obo:*"),
+        ("~obo:* +@all", "its user lacks &obo:*"),
+    ] {
+        let set = ["ACL", "SETUSER", "obo", "reset", "on", ">password"];
+        let set = set.into_iter().chain(rights.split(' ')).collect::<Vec<_>>();
+        assert_eq!(server.command(&set), "OK");
+        let store = RedisStore::new(&url(&server, "obo:password")).unwrap();
+        let findings = store.examine().await.unwrap();
+        let rights = seen(&findings, "rights");
+        match expected {
+            "" => assert_eq!(rights.state(), FindingState::Right, "{rights:?}"),
+            _ => assert!(
+                rights.seen().starts_with(expected),
+                "{expected}: {rights:?}"
+            ),
+        }
+    }
+    let names = server.command(&["KEYS", "*"]);
+    assert!(!names.contains(":doctor"), "{names}");
+}
+
+#[tokio::test]
+async fn each_node_is_examined() {
+    let Some(cluster) = RedisCluster::start() else {
+        return;
+    };
+    let set = ["CONFIG", "SET", "maxmemory-policy", "allkeys-lfu"];
+    let [first, second, _] = cluster.nodes() else {
+        panic!("{cluster:?}");
+    };
+    assert_eq!(second.command(&set), "OK");
+    let store = RedisStore::cluster(cluster.urls()).unwrap();
+    let findings = store.examine().await.unwrap();
+    let eviction = |node: &RedisServer| {
+        seen(&findings, &format!("127.0.0.1:{} eviction", node.port())).state()
+    };
+    assert_eq!(eviction(first), FindingState::Right);
+    assert_eq!(eviction(second), FindingState::Wrong);
+    for node in cluster.nodes() {
+        let rights = seen(&findings, &format!("127.0.0.1:{} rights", node.port()));
+        assert_eq!(rights.state(), FindingState::Right, "{rights:?}");
+    }
+}
+
+#[tokio::test]
+async fn forbidden_logout_is_named() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    for (rights, expected) in [
+        (
+            "~obo:* &obo:* +@all -xadd",
+            "a command of the script that appends a logout, such as XADD",
+        ),
+        ("~obo:* &obo:* +@all -evalsha", "the command EVALSHA"),
+        ("~obo:* &obo:* +@all -xrange", "the command XRANGE"),
+        ("~obo:* &obo:* +@all -subscribe", "the command SUBSCRIBE"),
+        ("~obo:* &other:* +@all", "the channels obo:*"),
+    ] {
+        let set = ["ACL", "SETUSER", "obo", "reset", "on", ">password"];
+        let set = set.into_iter().chain(rights.split(' ')).collect::<Vec<_>>();
+        assert_eq!(server.command(&set), "OK");
+        let store = RedisStore::new(&url(&server, "obo:password")).unwrap();
+        let append = store.append(record(), &event(), MINUTE).await.map(drop);
+        let read = store.read(None).await.map(drop);
+        let error = match append.and(read) {
+            Ok(()) => store.watch(&|_| {}).await.unwrap_err(),
+            Err(error) => error,
+        };
+        assert!(error.is_of_setup(), "{error}");
+        assert!(error.to_string().contains(expected), "{rights}: {error}");
+    }
+}
+
 #[tokio::test]
 async fn missing_right_is_of_the_setup() {
     let Some(server) = RedisServer::start() else {
         return;
     };
     for (rights, expected) in [
-        ("~other:*", "forbids its user"),
-        ("-@all", "forbids its user"),
+        ("+@all &obo:* ~other:*", "forbids its user the keys obo:*"),
+        ("~obo:* -@all +hello", "forbids its user the command SELECT"),
+        ("~obo:* +@all -mget", "forbids its user the command MGET"),
     ] {
-        let set = ["ACL", "SETUSER", "obo", "on", ">password", "+@all", rights];
+        let set = ["ACL", "SETUSER", "obo", "reset", "on", ">password"];
+        let set = set.into_iter().chain(rights.split(' ')).collect::<Vec<_>>();
         assert_eq!(server.command(&set), "OK");
-        let store = RedisStore::new(&url(&server, "obo:password")).unwrap();
+        let url = url(&server, "obo:password").replace("/0", "/1");
+        let store = RedisStore::new(&url).unwrap();
         let error = store.get(&[name()]).await.unwrap_err();
         assert!(
             error.is_of_setup() && error.to_string().contains(expected),

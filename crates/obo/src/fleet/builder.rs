@@ -11,6 +11,7 @@ use super::heard::Heard;
 use super::in_process::InProcess;
 use super::link::Link;
 use super::marks::Marks;
+use super::owed::Owed;
 use super::replays::Replays;
 use super::ring::Ring;
 use super::ring_files::RingSource;
@@ -125,9 +126,9 @@ impl FleetBuilder {
             None => (Arc::new(InProcess::new()), Ring::of(own_ring()?.into())?),
         };
         Ok(Fleet(Arc::new(Inner {
+            link: Link::new(deadline, store.address()),
             store,
             ring,
-            link: Link::new(deadline),
             marks: Marks::new(),
             replays: Replays::new(),
             heard: Heard::default(),
@@ -138,7 +139,7 @@ impl FleetBuilder {
             is_shared,
             clock: self.clock,
             ignored_at: Mutex::default(),
-            owed: Mutex::default(),
+            owed: Owed::default(),
         })))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use obo_core::binding::dpop::NonceKeys;
-use obo_core::fleet::{RevocationMark, Revoked, StoreKey};
+use obo_core::fleet::{RevocationMark, Revoked, StoreKey, Unopened};
 use obo_core::{Caller, Issuer, TokenError, UnixTime};
 use parking_lot::Mutex;
 use tokio::sync::futures::OwnedNotified;
@@ -16,6 +16,7 @@ use super::heard::Heard;
 use super::link::Link;
 use super::listen;
 use super::marks::Marks;
+use super::owed::Owed;
 use super::replays::Replays;
 use super::ring::Ring;
 use super::store::{Store, StoreError};
@@ -23,11 +24,12 @@ use crate::clock::Clock;
 use crate::refusal::rejection::Rejection;
 use crate::{observe, random};
 
-/// The most marks that are kept for a store that does not respond.
-const MOST_OWED: usize = 100_000;
-
 /// How often values that are not used are logged.
 const LOGGED_EVERY: Duration = Duration::from_secs(10);
+
+/// What is wrong if the newest logout of the store does not open.
+const UNREADABLE: &str = "has logouts that no key of this ring opens; give all replicas the same `key_ring`, and each \
+                          other ring a database of its own";
 
 /// How long [`Fleet::start`] waits for the store.
 const START: Duration = Duration::from_secs(2);
@@ -72,8 +74,7 @@ pub(super) struct Inner {
     pub(super) clock: Clock,
     /// When a value that is not used was logged.
     pub(super) ignored_at: Mutex<Option<Instant>>,
-    /// Marks that the store did not take.
-    pub(super) owed: Mutex<Vec<RevocationMark>>,
+    pub(super) owed: Owed,
 }
 
 /// What the fleet says of a caller.
@@ -113,7 +114,9 @@ impl Fleet {
     ///
     /// # Errors
     ///
-    /// Fails if the store does not respond or rejects this process.
+    /// Fails if the store does not respond or rejects this process. A
+    /// [strict](super::FleetBuilder::strict) fleet also fails if it cannot [open the
+    /// logouts](Self::opens_logouts) of the store.
     pub async fn start(&self) -> Result<(), StoreError> {
         self.listen();
         let read = listen::read_log(&self.0, None, START).await;
@@ -121,10 +124,22 @@ impl Fleet {
             observe::store_unavailable(&error.to_string(), error.is_of_setup());
             self.0.heard.tried();
         }
-        read.map(drop)
+        read?;
+        match self.0.silence {
+            Some(_) if !self.opens_logouts() => Err(self.0.link.error(UNREADABLE).of_setup()),
+            _ => Ok(()),
+        }
     }
 
-    /// Whether the logouts that the store knows were read once, for a readiness probe.
+    /// Whether a key of the ring opens the newest logout that was read in the store. If not,
+    /// logouts of other replicas are missed, which counts as silence: they have other keys, or a
+    /// key is gone from this ring.
+    pub fn opens_logouts(&self) -> bool {
+        self.0.heard.is_readable()
+    }
+
+    /// Whether the logouts that the store knows were read once, for a readiness probe. It is
+    /// `false` while they do not [open](Self::opens_logouts).
     pub fn is_ready(&self) -> bool {
         self.listen();
         self.0.heard.is_once()
@@ -294,38 +309,40 @@ impl Fleet {
 impl Inner {
     /// Keeps a mark that the store did not take, for when it responds again.
     fn owe(&self, mark: &RevocationMark) {
-        let mut owed = self.owed.lock();
-        if owed.len() < MOST_OWED {
-            owed.push(mark.clone());
-        }
+        let key = self.marks.key_of(mark);
+        self.owed.add(key.map(|key| (key, mark.clone())));
     }
 
-    /// Appends the marks that the store did not take.
+    /// Appends marks that the store did not take, or that it has lost.
     pub(super) async fn append_owed(&self) {
-        let owed = std::mem::take(&mut *self.owed.lock());
-        for (i, mark) in owed.iter().enumerate() {
-            let record = mark.seal(&self.ring.current(), random::nonce);
-            let is_appended = match record.map(Bytes::from) {
-                // The system has no random bytes.
-                None => false,
-                Some(record) => {
-                    let append = || self.store.append(record, &[], self.longest_token * 2);
-                    self.link.call_patiently("append", append).await.is_ok()
-                }
+        for (key, mark) in self.owed.some() {
+            // Without a record, the system has no random bytes.
+            let Some(record) = mark.seal(&self.ring.current(), random::nonce) else {
+                return;
             };
-            if !is_appended {
-                let rest = owed.get(i..).unwrap_or_default();
-                return rest.iter().for_each(|mark| self.owe(mark));
+            let append = || {
+                let retention = self.longest_token * 2;
+                self.store.append(Bytes::from(record), &[], retention)
+            };
+            if self.link.call_patiently("append", append).await.is_err() {
+                return;
             }
+            self.owed.written(key, &mark);
         }
     }
 
     /// Adds a mark of the log or an announcement; ignores one that no key of the ring has sealed.
-    pub(super) fn hear(&self, record: &[u8], source: &'static str) {
-        match RevocationMark::open(&self.ring.current(), record) {
-            Ok(mark) => self.learn(&mark, source),
+    pub(super) fn hear(
+        &self,
+        record: &[u8],
+        source: &'static str,
+    ) -> Result<RevocationMark, Unopened> {
+        let opened = RevocationMark::open(&self.ring.current(), record);
+        match &opened {
+            Ok(mark) => self.learn(mark, source),
             Err(error) => self.ignored("mark", error.code()),
         }
+        opened
     }
 
     /// Counts a value that is not used; logs it now and then, since it may be written on purpose.

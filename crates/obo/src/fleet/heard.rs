@@ -1,5 +1,7 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use obo_core::fleet::Unopened;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -14,6 +16,8 @@ const FIRST_ATTEMPT: Duration = Duration::from_millis(250);
 #[derive(Default)]
 pub(super) struct Heard {
     last: Mutex<Option<Instant>>,
+    /// Whether the newest record of the log did not open.
+    is_unreadable: AtomicBool,
     /// Whether it was read once, or that has failed.
     was_tried: watch::Sender<bool>,
 }
@@ -24,6 +28,21 @@ impl Heard {
         *self.last.lock() = Some(start);
         self.tried();
         observe::fleet_heard(clock.now());
+    }
+
+    /// The newest record of the log did or did not open.
+    pub(super) fn newest(&self, opened: Result<(), Unopened>) {
+        let was_unreadable = self.is_unreadable.swap(opened.is_err(), Ordering::Relaxed);
+        match opened {
+            Err(reason) if !was_unreadable => observe::logouts_unreadable(reason.code()),
+            Ok(()) if was_unreadable => observe::logouts_readable(),
+            _ => {}
+        }
+    }
+
+    /// Whether the newest record of the log opened, or there is none.
+    pub(super) fn is_readable(&self) -> bool {
+        !self.is_unreadable.load(Ordering::Relaxed)
     }
 
     /// Whether the log was read once.

@@ -21,6 +21,8 @@ const PATIENCE: u32 = 10;
 /// The connection to the store, as good as it was lately.
 pub(super) struct Link {
     deadline: Duration,
+    /// Where the store is.
+    address: Option<String>,
     state: Mutex<State>,
 }
 
@@ -38,9 +40,10 @@ struct Open {
 }
 
 impl Link {
-    pub(super) fn new(deadline: Duration) -> Self {
+    pub(super) fn new(deadline: Duration, address: Option<&str>) -> Self {
         Self {
             deadline,
+            address: address.map(str::to_owned),
             state: Mutex::default(),
         }
     }
@@ -74,19 +77,28 @@ impl Link {
     ) -> Result<T, StoreError> {
         if !self.admits() {
             observe::store_call(operation, "open");
-            return Err(StoreError::new("failed lately and is not called now"));
+            return Err(self.error("failed lately and is not called now"));
         }
         let (code, outcome) = match timeout(deadline, call()).await {
             Ok(Ok(value)) => ("ok", Ok(value)),
             Ok(Err(error)) => ("error", Err(error)),
             Err(_) => {
                 let problem = format!("did not respond within {deadline:?}");
-                ("timeout", Err(StoreError::new(problem)))
+                ("timeout", Err(self.error(&problem)))
             }
         };
         observe::store_call(operation, code);
         self.report(operation, outcome.as_ref().err());
         outcome
+    }
+
+    /// An error that names the store.
+    pub(super) fn error(&self, problem: &str) -> StoreError {
+        let error = StoreError::new(problem);
+        match &self.address {
+            Some(address) => error.at(address),
+            None => error,
+        }
     }
 
     /// When the breaker's time has passed, one call passes and moves the end for the others.

@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use obo_core::UnixTime;
+use obo_core::fleet::RevocationMark;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep};
 
@@ -43,13 +44,19 @@ async fn follow(fleet: Weak<Inner>, watching: JoinHandle<()>) {
         fleet.marks.sweep(fleet.clock.now());
         if fleet.ring.is_of_files() {
             let again = Arc::clone(&fleet);
-            // Only a runtime that ends interrupts it.
-            let _ = tokio::task::spawn_blocking(move || again.ring.read_again()).await;
+            let read = tokio::task::spawn_blocking(move || again.ring.read_again()).await;
+            // Only a runtime that ends interrupts it. Other keys may open what did not open before.
+            if let Ok(true) = read {
+                position = None;
+            }
         }
     }
 }
 
 /// Reads the log to its end. Returns the position there.
+///
+/// A log that is read from its start should have all marks that this process knows. If it does not,
+/// the store has lost them, and they are owed.
 pub(super) async fn read_log(
     fleet: &Inner,
     from: Option<&str>,
@@ -57,16 +64,41 @@ pub(super) async fn read_log(
 ) -> Result<Option<String>, StoreError> {
     let start = Instant::now();
     let mut position = from.map(str::to_owned);
+    let known = || fleet.marks.whole(fleet.clock.now());
+    let mut missing = position.is_none().then(known);
+    let mut newest = None;
     loop {
         let read = || fleet.store.read(position.as_deref());
         let page = fleet.link.call_within(limit, "read", read).await?;
         for record in &page.records {
-            fleet.hear(record, "log");
+            let heard = fleet.hear(record, "log");
+            if let Ok(mark) = &heard
+                && let Some(key) = fleet.marks.key_of(mark)
+            {
+                fleet.owed.written(key, mark);
+                let lacks = |it: &RevocationMark| it.until.as_secs() > mark.until.as_secs();
+                if let Some(missing) = &mut missing
+                    && !missing.get(&key).is_some_and(lacks)
+                {
+                    missing.remove(&key);
+                }
+            }
+            newest = Some(heard.map(drop));
         }
+        let is_lost = position.is_some() && page.position.is_none();
         let is_last = page.is_last || page.position == position;
         position = page.position;
-        if is_last {
-            fleet.heard.at(start, &fleet.clock);
+        if is_lost {
+            missing = Some(known());
+        } else if is_last {
+            fleet.owed.add(missing.unwrap_or_default());
+            if let Some(newest) = newest {
+                fleet.heard.newest(newest);
+            }
+            match fleet.heard.is_readable() {
+                true => fleet.heard.at(start, &fleet.clock),
+                false => fleet.heard.tried(),
+            }
             return Ok(position);
         }
     }
@@ -81,7 +113,8 @@ async fn watch(fleet: Weak<Inner>) {
         drop(strong);
         let announced = |record: bytes::Bytes| {
             if let Some(fleet) = fleet.upgrade() {
-                fleet.hear(&record, "announced");
+                // The log has it too, and says whether it can be opened.
+                let _ = fleet.hear(&record, "announced");
             }
         };
         // The log is read anyway, so a failure needs no report of its own.

@@ -7,16 +7,20 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use obo_core::fleet::{RevocationMark, Revoked};
 use obo_core::{Caller, UnixTime};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
 /// The most marks. When they are all in force, those that end first are dropped.
 const MOST: usize = 1_000_000;
+/// The most marks that are written again if the store loses them.
+const MOST_WHOLE: usize = 100_000;
 
 pub(super) struct Marks {
     /// By a keyed hash of issuer and user or session. Two with equal hashes would be refused
     /// together.
     known: RwLock<HashMap<u64, Mark>>,
+    /// Some of them with their names, to be written again if the store loses them.
+    whole: Mutex<HashMap<u64, RevocationMark>>,
     /// As many as are known, to be read without the lock.
     count: AtomicUsize,
     /// How often a mark was added.
@@ -35,6 +39,7 @@ impl Marks {
     pub(super) fn new() -> Self {
         Self {
             known: RwLock::default(),
+            whole: Mutex::default(),
             count: AtomicUsize::new(0),
             revocations: AtomicU64::new(0),
             hasher: RandomState::new(),
@@ -47,22 +52,16 @@ impl Marks {
         if mark.ends_at <= now {
             return false;
         }
-        let (is_session, name) = match &mark.of {
-            Revoked::Subject(subject) => (false, subject),
-            Revoked::Session(session) => (true, session),
-            _ => return false,
+        let Some(key) = self.key_of(mark) else {
+            return false;
         };
-        let key = self.key(mark.issuer.as_str(), is_session, name);
-        let mark = Mark {
-            until: mark.until.as_secs(),
-            ends_at: mark.ends_at.as_secs(),
-        };
+        let (until, ends_at) = (mark.until.as_secs(), mark.ends_at.as_secs());
         {
             let mut known = self.known.write();
             if let Some(known) = known.get_mut(&key)
-                && known.until >= mark.until
+                && known.until >= until
             {
-                known.ends_at = known.ends_at.max(mark.ends_at);
+                known.ends_at = known.ends_at.max(ends_at);
                 return false;
             }
             if known.len() >= MOST {
@@ -71,9 +70,14 @@ impl Marks {
                 let earliest = *tenth;
                 known.retain(|_, mark| mark.ends_at > earliest);
             }
-            known.insert(key, mark);
+            known.insert(key, Mark { until, ends_at });
             self.count.store(known.len(), Ordering::Release);
         }
+        let mut whole = self.whole.lock();
+        if whole.len() < MOST_WHOLE || whole.contains_key(&key) {
+            whole.insert(key, mark.clone());
+        }
+        drop(whole);
         self.revocations.fetch_add(1, Ordering::AcqRel);
         self.changed.notify_waiters();
         true
@@ -105,6 +109,8 @@ impl Marks {
         let mut known = self.known.write();
         known.retain(|_, mark| now.as_secs() < mark.ends_at);
         self.count.store(known.len(), Ordering::Release);
+        drop(known);
+        self.whole.lock().retain(|_, mark| now < mark.ends_at);
     }
 
     pub(super) fn revocations(&self) -> u64 {
@@ -118,6 +124,24 @@ impl Marks {
     /// Is notified of each mark that revokes more.
     pub(super) fn changed(&self) -> &Arc<Notify> {
         &self.changed
+    }
+
+    /// The marks in force whose names are known, each by its key.
+    pub(super) fn whole(&self, now: UnixTime) -> HashMap<u64, RevocationMark> {
+        let whole = self.whole.lock();
+        let whole = whole.iter().filter(|(_, it)| now < it.ends_at);
+        let whole = whole.map(|(key, mark)| (*key, mark.clone()));
+        whole.collect()
+    }
+
+    /// The key of a mark in this process.
+    pub(super) fn key_of(&self, mark: &RevocationMark) -> Option<u64> {
+        let (is_session, name) = match &mark.of {
+            Revoked::Subject(subject) => (false, subject),
+            Revoked::Session(session) => (true, session),
+            _ => return None,
+        };
+        Some(self.key(mark.issuer.as_str(), is_session, name))
     }
 
     fn key(&self, issuer: &str, is_session: bool, name: &str) -> u64 {

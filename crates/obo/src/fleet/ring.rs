@@ -55,10 +55,11 @@ impl Ring {
         self.files.is_some()
     }
 
-    /// Reads the files again; blocks. While they are not usable, the previous keys stay.
-    pub(super) fn read_again(&self) {
+    /// Reads the files again; blocks. While they are not usable, the previous keys stay. Returns
+    /// whether there are other keys now.
+    pub(super) fn read_again(&self) -> bool {
         let Some(Files { files, read }) = &self.files else {
-            return;
+            return false;
         };
         let found = files.read();
         let mut read = read.lock();
@@ -71,6 +72,7 @@ impl Ring {
                     texts,
                     problem: None,
                 };
+                return true;
             }
             Err(error) => {
                 let problem = error.to_string();
@@ -80,5 +82,6 @@ impl Ring {
                 read.problem = Some(problem);
             }
         }
+        false
     }
 }

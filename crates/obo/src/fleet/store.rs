@@ -1,9 +1,12 @@
 use std::fmt;
+use std::future::ready;
 use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 use obo_core::fleet::StoreKey;
+
+use super::finding::Finding;
 
 /// What a [`Store`] returns.
 pub type StoreFuture<'s, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 's>>;
@@ -58,6 +61,18 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Calls `announce` with each record that any replica appends, until the connection ends.
     fn watch<'s>(&'s self, announce: Announce<'s>) -> StoreFuture<'s, ()>;
+
+    /// Where the store is, such as `redis.example:6379`, for errors and logs. It must not contain
+    /// secrets.
+    fn address(&self) -> Option<&str> {
+        None
+    }
+
+    /// Checks the set-up of the store, for tools: the rights of its user, and whether it may lose
+    /// logouts. A store that has nothing to say of itself finds nothing.
+    fn examine<'s>(&'s self) -> StoreFuture<'s, Vec<Finding>> {
+        Box::pin(ready(Ok(Vec::new())))
+    }
 }
 
 /// A part of the log.
@@ -74,8 +89,10 @@ pub struct Page {
 /// A store did not do what it was asked for. Other replicas and the store itself may still do it
 /// later.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the shared store {problem}")]
+#[error("the shared store{place} {problem}")]
 pub struct StoreError {
+    /// Empty, or starts with " at ".
+    place: String,
     problem: String,
     is_of_setup: bool,
 }
@@ -85,9 +102,18 @@ impl StoreError {
     /// secrets.
     pub fn new(problem: impl Into<String>) -> Self {
         Self {
+            place: String::new(),
             problem: problem.into(),
             is_of_setup: false,
         }
+    }
+
+    /// Names the store by its [address](Store::address): "the shared store at redis.example:6379
+    /// does not respond".
+    #[must_use]
+    pub fn at(mut self, address: &str) -> Self {
+        self.place = format!(" at {address}");
+        self
     }
 
     /// Marks an error that stays until someone changes the set-up, such as a wrong password.

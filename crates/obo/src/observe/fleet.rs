@@ -56,6 +56,20 @@ pub(crate) fn fleet_heard(now: UnixTime) {
     gauge!("obo_fleet_heard_timestamp_seconds", now.as_secs() as f64);
 }
 
+/// The newest logout in the store does not open, so logouts of other replicas are missed.
+pub(crate) fn logouts_unreadable(reason: &'static str) {
+    event!(
+        WARN,
+        reason,
+        "logouts of the shared store cannot be opened; do all replicas have the same key ring?"
+    );
+}
+
+/// The newest logout in the store opens again.
+pub(crate) fn logouts_readable() {
+    event!(INFO, "logouts of the shared store can be opened again");
+}
+
 /// The files of the key ring have changed.
 pub(crate) fn ring_renewed<'i>(ids: impl Iterator<Item = &'i str>) {
     #[cfg(feature = "tracing")]

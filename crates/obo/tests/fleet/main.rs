@@ -14,5 +14,6 @@ mod hostile_store;
 mod introspections;
 mod key_rings;
 mod logouts;
+mod lost_logouts;
 mod outages;
 mod shared_tokens;

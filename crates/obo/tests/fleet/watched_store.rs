@@ -14,7 +14,8 @@ pub(crate) struct WatchedStore(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    store: InProcess,
+    /// An `Arc`, because a call keeps the store that it started with.
+    store: Mutex<Arc<InProcess>>,
     calls: AtomicUsize,
     fails: AtomicBool,
     hangs: AtomicBool,
@@ -39,6 +40,15 @@ impl WatchedStore {
 
     pub(crate) fn lose_announcements(&self) {
         self.0.announces_nothing.store(true, Ordering::SeqCst);
+    }
+
+    /// Loses everything, as a store does that is flushed.
+    pub(crate) fn flush(&self) {
+        *self.0.store.lock() = Arc::default();
+    }
+
+    fn store(&self) -> Arc<InProcess> {
+        Arc::clone(&self.0.store.lock())
     }
 
     /// The names and values that were written.
@@ -82,7 +92,7 @@ impl WatchedStore {
 impl Store for WatchedStore {
     fn get<'s>(&'s self, names: &'s [StoreKey]) -> StoreFuture<'s, Vec<Option<Bytes>>> {
         // Within the future, so that a failed call reads nothing.
-        self.ask(true, Box::pin(async move { self.0.store.get(names).await }))
+        self.ask(true, Box::pin(async move { self.store().get(names).await }))
     }
 
     fn put<'s>(
@@ -95,7 +105,7 @@ impl Store for WatchedStore {
             true,
             Box::pin(async move {
                 self.wrote(name, value.clone());
-                self.0.store.put(name, value, lifetime).await
+                self.store().put(name, value, lifetime).await
             }),
         )
     }
@@ -105,7 +115,7 @@ impl Store for WatchedStore {
             true,
             Box::pin(async move {
                 names.iter().for_each(|name| self.wrote(name, Bytes::new()));
-                self.0.store.take(names, lifetime).await
+                self.store().take(names, lifetime).await
             }),
         )
     }
@@ -113,7 +123,7 @@ impl Store for WatchedStore {
     fn remove<'s>(&'s self, names: &'s [StoreKey]) -> StoreFuture<'s, ()> {
         self.ask(
             true,
-            Box::pin(async move { self.0.store.remove(names).await }),
+            Box::pin(async move { self.store().remove(names).await }),
         )
     }
 
@@ -127,7 +137,7 @@ impl Store for WatchedStore {
             true,
             Box::pin(async move {
                 self.wrote(&StoreKey::log(), record.clone());
-                self.0.store.append(record, once, retention).await
+                self.store().append(record, once, retention).await
             }),
         )
     }
@@ -135,7 +145,7 @@ impl Store for WatchedStore {
     fn read<'s>(&'s self, after: Option<&'s str>) -> StoreFuture<'s, Page> {
         self.ask(
             false,
-            Box::pin(async move { self.0.store.read(after).await }),
+            Box::pin(async move { self.store().read(after).await }),
         )
     }
 
@@ -144,7 +154,7 @@ impl Store for WatchedStore {
             if self.0.announces_nothing.load(Ordering::SeqCst) {
                 std::future::pending::<()>().await;
             }
-            self.0.store.watch(announce).await
+            self.store().watch(announce).await
         })
     }
 }
