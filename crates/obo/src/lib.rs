@@ -194,12 +194,11 @@ pub mod authorization_server {
 ///
 /// The guide `bound-tokens` says which binding to choose.
 ///
-/// [`TokenExchangeBuilder::dpop`]: crate::exchange::TokenExchangeBuilder::dpop
+/// [`BoundTokens`]: binding::BoundTokens
+/// [`BoundTokens::require_dpop`]: binding::BoundTokens::require_dpop
+/// [`TokenExchangeBuilder::dpop`]: exchange::TokenExchangeBuilder::dpop
 /// [`TokenExchangeBuilder::bound_to_certificate`]:
-///     crate::exchange::TokenExchangeBuilder::bound_to_certificate
-/// [`Rule::bound`]: crate::Rule::bound
-/// [`Trust::require_bound`]: crate::Trust::require_bound
-/// [`Destination::bind_dpop`]: crate::Destination::bind_dpop
+///     exchange::TokenExchangeBuilder::bound_to_certificate
 pub mod binding {
     pub use crate::inbound::bound_tokens::{
         BoundTokens, ClientCertificate, OriginalTarget, PeerAddress,
