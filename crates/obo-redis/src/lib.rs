@@ -107,7 +107,8 @@
 //!
 //! # Where to go next
 //!
-//! The guide `run-a-fleet` in `docs/guides` of the repository: set-up, logouts, key rotation, metrics.
+//! The guide `run-a-fleet` in `docs/guides` of the repository: set-up, logouts, key rotation,
+//! metrics.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod connection;
