@@ -188,14 +188,14 @@ pub mod authorization_server {
 /// | to | use |
 /// | --- | --- |
 /// | accept bound tokens | [`BoundTokens`] |
-/// | refuse plain tokens | [`Rule::bound`], [`Trust::require_bound`], [`BoundTokens::require_dpop`] |
+/// | refuse plain tokens | [`Rule::bound`], [`Trust::require_bound`], [`require_dpop`] |
 /// | call with tokens bound to a key | [`TokenExchangeBuilder::dpop`], [`Destination::bind_dpop`] |
 /// | call with tokens bound to a certificate | [`TokenExchangeBuilder::bound_to_certificate`] |
 ///
 /// The guide `bound-tokens` says which binding to choose.
 ///
 /// [`BoundTokens`]: binding::BoundTokens
-/// [`BoundTokens::require_dpop`]: binding::BoundTokens::require_dpop
+/// [`require_dpop`]: binding::BoundTokens::require_dpop
 /// [`TokenExchangeBuilder::dpop`]: exchange::TokenExchangeBuilder::dpop
 /// [`TokenExchangeBuilder::bound_to_certificate`]:
 ///     exchange::TokenExchangeBuilder::bound_to_certificate
