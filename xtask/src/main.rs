@@ -20,7 +20,7 @@ const USAGE: &str = "unknown verb; usage: cargo xtask <verb>
 
   test      run unit and integration tests, then doctests
   arrows    check imports between modules, public traits and dependencies of packages
-  words     find words that the style guide excludes, and products named outside `dialect`
+  words     find words that the style guide excludes, products named outside `dialect`, long comments
   api       check that each crate lists the packages whose types its public API shows
   bench     measure the cost of a request, as ratios to the minimum work
   peers     compare with other libraries; writes docs/peers.md and docs/peers.svg

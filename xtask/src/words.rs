@@ -1,5 +1,5 @@
-//! `cargo xtask words`: words that the style guide excludes, and names of products, which only
-//! `dialect` folders may use.
+//! `cargo xtask words`: words that the style guide excludes, names of products, which only
+//! `dialect` folders may use, and comment lines that are too long.
 
 use crate::shell;
 
@@ -25,7 +25,10 @@ const PRODUCTS: (&str, &str) = (
     "the name of a product only in `dialect`",
 );
 
+const WIDTH: usize = 100;
+
 pub(crate) fn run() -> shell::Result {
+    let long = shell::files(".", "rs")?;
     let mut files = shell::files("crates", "rs")?;
     files.retain(|(path, _)| path.contains("/src/"));
     let mut product = files.clone();
@@ -36,7 +39,20 @@ pub(crate) fn run() -> shell::Result {
     }
     let words = files.iter().flat_map(|file| found(&LEFT_OUT, file));
     let products = product.iter().flat_map(|file| found(&[PRODUCTS], file));
-    shell::verdict("words", &words.chain(products).collect::<Vec<_>>())
+    let long = long.iter().flat_map(long_comments);
+    shell::verdict(
+        "words",
+        &words.chain(products).chain(long).collect::<Vec<_>>(),
+    )
+}
+
+fn long_comments((path, text): &(String, String)) -> Vec<String> {
+    let comments = (1..)
+        .zip(text.lines())
+        .filter(|(_, line)| line.trim_start().starts_with("//"));
+    let long = comments.filter(|(_, line)| line.chars().count() > WIDTH);
+    let finding = |(line, _)| format!("{path}:{line}: a comment of more than {WIDTH} columns");
+    long.map(finding).collect()
 }
 
 fn found(words: &[(&str, &str)], (path, text): &(String, String)) -> Vec<String> {
@@ -77,6 +93,15 @@ mod tests {
         assert_eq!(count("fn the_answer() {}"), 1);
         assert_eq!(count("answerable amendments"), 0);
         assert_eq!(count("besides, it goes\n on; left alone"), 1);
+    }
+
+    #[test]
+    fn long_comment_is_found() {
+        let count = |width: usize| {
+            let text = format!("    // {}\nlet url = 1;", "ä".repeat(width - 7));
+            super::long_comments(&("a.rs".into(), text)).len()
+        };
+        assert_eq!((count(100), count(101)), (0, 1));
     }
 
     #[test]

@@ -109,6 +109,11 @@
 //! | feature | default | adds |
 //! | --- | --- | --- |
 //! | `tls` | yes | `rediss://`: TLS by rustls, with the CAs of the system or of a file |
+//!
+//! # Where to go next
+//!
+//! The guide `run-a-fleet` in `docs/guides` of the repository: set-up, logouts, key rotation,
+//! metrics.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod connection;

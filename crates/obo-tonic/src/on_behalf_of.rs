@@ -23,11 +23,12 @@ const MAX_REPLAYED: usize = 64 * 1024;
 /// configures.
 ///
 /// ```
-/// # use obo::{Caller, ConfigError, TokenExchange};
-/// # async fn example(exchange: TokenExchange, caller: Caller) -> Result<(), ConfigError> {
+/// # use obo::{Caller, TokenExchange};
+/// # use obo::error::BoxError;
+/// # async fn example(exchange: TokenExchange, caller: Caller) -> Result<(), BoxError> {
 /// use tonic::transport::Endpoint;
 ///
-/// let channel = Endpoint::from_static("https://stock.corp.example").connect_lazy();
+/// let channel = Endpoint::new("https://stock.corp.example")?.connect_lazy();
 /// let layer = exchange.to("https://stock.corp.example", "service-b")?;
 /// let stock = obo_tonic::channel(layer, channel);
 /// // For each call: `StockClient::new(stock.on_behalf_of(&caller))`.

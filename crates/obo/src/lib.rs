@@ -188,18 +188,17 @@ pub mod authorization_server {
 /// | to | use |
 /// | --- | --- |
 /// | accept bound tokens | [`BoundTokens`] |
-/// | refuse plain tokens | [`Rule::bound`], [`Trust::require_bound`], [`BoundTokens::require_dpop`] |
+/// | refuse plain tokens | [`Rule::bound`], [`Trust::require_bound`], [`require_dpop`] |
 /// | call with tokens bound to a key | [`TokenExchangeBuilder::dpop`], [`Destination::bind_dpop`] |
 /// | call with tokens bound to a certificate | [`TokenExchangeBuilder::bound_to_certificate`] |
 ///
 /// The guide `bound-tokens` says which binding to choose.
 ///
-/// [`TokenExchangeBuilder::dpop`]: crate::exchange::TokenExchangeBuilder::dpop
+/// [`BoundTokens`]: binding::BoundTokens
+/// [`require_dpop`]: binding::BoundTokens::require_dpop
+/// [`TokenExchangeBuilder::dpop`]: exchange::TokenExchangeBuilder::dpop
 /// [`TokenExchangeBuilder::bound_to_certificate`]:
-///     crate::exchange::TokenExchangeBuilder::bound_to_certificate
-/// [`Rule::bound`]: crate::Rule::bound
-/// [`Trust::require_bound`]: crate::Trust::require_bound
-/// [`Destination::bind_dpop`]: crate::Destination::bind_dpop
+///     exchange::TokenExchangeBuilder::bound_to_certificate
 pub mod binding {
     pub use crate::inbound::bound_tokens::{
         BoundTokens, ClientCertificate, OriginalTarget, PeerAddress,
