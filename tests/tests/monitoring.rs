@@ -61,7 +61,7 @@ fn literals() -> BTreeSet<String> {
         }
     }
     let mut found = BTreeSet::new();
-    for package in ["obo", "obo-core"] {
+    for package in ["obo", "obo-core", "obo-cli"] {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
         read(root.join(package).join("src"), &mut found);
     }
@@ -165,7 +165,7 @@ fn alerts_name_what_exists() {
             assert!(matches!(&*severity, "warning" | "critical"));
         }
     }
-    assert_eq!(names.len(), 10);
+    assert_eq!(names.len(), 11);
 }
 
 #[test]

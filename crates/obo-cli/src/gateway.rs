@@ -1,7 +1,7 @@
 use std::fs::File;
 use std::io::stdout;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,22 +11,22 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use notify::{RecursiveMode, Watcher as _};
 use obo::metrics::{DURATION_BUCKETS, describe};
 use obo_audit::JsonLines;
 use obo_gateway::{Config, Gateway, StartError};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::Layer as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::output::{Failure, Report};
-use crate::{input, position};
+use crate::reload::{Changes, NotLoaded};
+use crate::{input, position, reload};
 
 /// Serves a gateway until SIGTERM or Ctrl-C, then waits up to 30 s for requests in flight. SIGHUP
-/// or a change of the file loads it again; a wrong file is reported, and the old one stays in use.
+/// or a change of the file loads it again. A wrong file is reported, and the old one stays in use. If
+/// a server does not respond, the file is tried again every 5 s for 2 minutes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Serve {
     /// The gateway's configuration file (TOML)
@@ -55,8 +55,6 @@ enum LogForm {
     Json,
 }
 
-/// How long the file must be unchanged before it is read.
-const SETTLED: Duration = Duration::from_millis(200);
 /// How often metrics are tidied up.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -76,6 +74,7 @@ pub(crate) async fn run(arguments: Serve, json: bool) -> Result<Report, Failure>
         .map_err(Failure::unknown)?
         .map_err(Failure::unknown)?;
     describe();
+    reload::describe();
     let path = &*arguments.config;
     // Before the file is read, so that no change is missed.
     let changes = Changes::of(path);
@@ -108,7 +107,11 @@ pub(crate) async fn run(arguments: Serve, json: bool) -> Result<Report, Failure>
     );
     let is_stopping = Arc::clone(&admin.is_stopping);
     let admin = tokio::spawn(serve_admin(admin_listener, admin));
-    let reloads = tokio::spawn(reload(gateway.clone(), path.to_owned(), text, changes));
+    let (reloading, file) = (gateway.clone(), path.to_owned());
+    let reloads = tokio::spawn(async move {
+        let load = |text| load(reloading.clone(), file.clone(), text, listen);
+        reload::reload(&file, text, changes, load).await;
+    });
     gateway
         .serve(listener, async move {
             stopped.await;
@@ -189,122 +192,28 @@ async fn ready(State(admin): State<Admin>) -> (StatusCode, String) {
     }
 }
 
-/// Signals, and changes in the folder of the file.
-struct Changes {
-    changes: mpsc::Receiver<Cause>,
-    _watcher: Option<notify::RecommendedWatcher>,
-}
-
-impl Changes {
-    fn of(path: &Path) -> Self {
-        let (send, changes) = mpsc::channel(1);
-        let watcher = watch(path, send.clone());
-        #[cfg(unix)]
-        {
-            use tokio::signal::unix::{SignalKind, signal};
-            if let Ok(mut hangup) = signal(SignalKind::hangup()) {
-                tokio::spawn(async move {
-                    while hangup.recv().await.is_some() {
-                        let _ = send.send(Cause::Signal).await;
-                    }
-                });
-            }
-        }
-        Self {
-            changes,
-            _watcher: watcher,
-        }
-    }
-}
-
-/// Loads the file again after SIGHUP and after a change.
-async fn reload(gateway: Gateway, path: PathBuf, mut current: String, mut changes: Changes) {
-    let changes = &mut changes.changes;
-    let listening = Config::parse(&current).ok().map(|config| config.listen());
-    // What is wrong with the file, which a signal after the change does not report again.
-    let mut reported = None;
-    while let Some(mut cause) = changes.recv().await {
-        // One change makes several events.
-        while let Ok(Some(next)) = tokio::time::timeout(SETTLED, changes.recv()).await {
-            cause = cause.max(next);
-        }
-        let text = match input::file(&path) {
-            Ok(text) => text,
-            Err(failure) => {
-                tracing::error!(
-                    problem = failure.problem(),
-                    "file not read; the old configuration stays in use"
-                );
-                continue;
-            }
-        };
-        if text == current && cause == Cause::File {
-            continue;
-        }
-        let failed = |failure: Failure| {
-            (
-                failure.problem().to_owned(),
-                failure.place().map(str::to_owned),
-            )
-        };
-        let wrong = |error: &obo::ConfigError| failed(position::failure(&path, &text, error));
-        let reloaded = match Config::parse(&text) {
-            Ok(config) => {
-                if Some(config.listen()) != listening {
-                    tracing::warn!("`listen` has changed, which takes effect after a restart");
-                }
-                let reloaded = gateway.reload(config).await;
-                reloaded.map_err(|error| match error {
-                    obo_gateway::StartError::Config(error) => wrong(&error),
-                    error => failed(Failure::unknown(error)),
-                })
-            }
-            Err(error) => Err(wrong(&error)),
-        };
-        let problem = reloaded.err();
-        match &problem {
-            None => tracing::info!("configuration loaded again"),
-            Some(_) if problem == reported => {
-                tracing::warn!(
-                    "configuration still wrong in the same way; the old one stays in use"
-                );
-            }
-            Some((problem, place)) => tracing::error!(
-                problem,
-                place,
-                "configuration not loaded; the old one stays in use"
-            ),
-        }
-        reported = problem;
-        current = text;
-    }
-}
-
-/// Why the file is loaded again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Cause {
-    File,
-    Signal,
-}
-
-/// Watches the folder: editors and Kubernetes replace the file.
-fn watch(path: &Path, changed: mpsc::Sender<Cause>) -> Option<notify::RecommendedWatcher> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
+/// Loads a changed file.
+async fn load(
+    gateway: Gateway,
+    path: PathBuf,
+    text: String,
+    listening: SocketAddr,
+) -> Result<(), NotLoaded> {
+    let not_loaded = |failure: Failure, may_pass| NotLoaded {
+        problem: failure.problem().to_owned(),
+        place: failure.place().map(str::to_owned),
+        may_pass,
     };
-    let watching = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        if event.is_ok_and(|event| !event.kind.is_access()) {
-            // A full channel has a change already.
-            let _ = changed.try_send(Cause::File);
+    let wrong = |error: &obo::ConfigError| position::failure(&path, &text, error);
+    let config = Config::parse(&text).map_err(|error| not_loaded(wrong(&error), false))?;
+    if config.listen() != listening {
+        tracing::warn!("`listen` has changed, which takes effect after a restart");
+    }
+    gateway.reload(config).await.map_err(|error| match error {
+        StartError::Config(error) => not_loaded(wrong(&error), false),
+        error => {
+            let may_pass = error.may_pass();
+            not_loaded(Failure::unknown(error), may_pass)
         }
-    });
-    let watching = watching.and_then(|mut watcher| {
-        watcher.watch(folder, RecursiveMode::NonRecursive)?;
-        Ok(watcher)
-    });
-    let warn = |error: &notify::Error| {
-        tracing::warn!(%error, "file not watched; send SIGHUP after a change");
-    };
-    watching.inspect_err(warn).ok()
+    })
 }

@@ -68,6 +68,7 @@ mod mint_page;
 mod mint_view;
 mod output;
 mod position;
+mod reload;
 mod tap;
 mod times;
 mod trace;

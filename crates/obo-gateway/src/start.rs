@@ -55,6 +55,18 @@ pub enum StartError {
     Shared(#[from] StoreError),
 }
 
+impl StartError {
+    /// Whether the same configuration may be loaded later: an authorization server or the store does
+    /// not respond now.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Config(_) => false,
+            Self::Keys(_) => true,
+            Self::Shared(error) => !error.is_of_setup(),
+        }
+    }
+}
+
 impl Gateway {
     /// Builds the gateway, fetches the keys of issuers with `lazy = false`, and reads the logouts
     /// that the store of `[shared]` knows. Without the store it starts after 2 s, and logs that.

@@ -382,14 +382,21 @@ async fn logouts_survive_a_reload() {
     assert_eq!(status(&running, "/self", &alice).await, 401);
     assert_eq!(status(&running, "/self", &fleet.token("bob")).await, 200);
 
-    // Another store that does not respond is not taken.
+    // Another store that does not respond is not taken, until it does.
     fleet.redis.stop();
     let other = fleet.changed("key_ring", "deadline = \"50ms\"\nkey_ring");
     fleet.world.file("gateway.toml", &other);
     let event = running
-        .logged("configuration not loaded; the old one stays in use")
+        .logged("configuration not loaded yet; the old one stays in use, and it is tried again")
         .await;
     let problem = event["problem"].as_str().unwrap();
     assert!(problem.starts_with("shared: the shared store"), "{problem}");
     assert_eq!(status(&running, "/self", &alice).await, 401);
+    fleet.redis.restart();
+    running.logged("configuration loaded again").await;
+    let metrics = running.get(&running.admin, "/metrics", "").await;
+    for count in ["{outcome=\"ok\"} 2", "{outcome=\"retry\"} "] {
+        let line = format!("obo_gateway_reloads_total{count}");
+        assert!(metrics.contains(&line), "{line}: {metrics}");
+    }
 }

@@ -150,6 +150,9 @@ async fn changed_file_is_loaded_again() {
     assert_eq!(event["place"], format!("{config}:9:1"), "{event}");
     let response = running.get(&running.listen, "/self", &token).await;
     assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+    let metrics = running.get(&running.admin, "/metrics", "").await;
+    let wrong = "obo_gateway_reloads_total{outcome=\"wrong\"} 1";
+    assert!(metrics.contains(wrong), "{metrics}");
     // A signal after the change reports it in short.
     running.signal("-HUP");
     let next = running.lines.next_line().await.unwrap().unwrap();
