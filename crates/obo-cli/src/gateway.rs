@@ -25,8 +25,8 @@ use crate::reload::{Changes, NotLoaded};
 use crate::{input, position, reload};
 
 /// Serves a gateway until SIGTERM or Ctrl-C, then waits up to 30 s for requests in flight. SIGHUP
-/// or a change of the file loads it again. A wrong file is reported, and the old one stays in use. If
-/// a server does not respond, the file is tried again every 5 s for 2 minutes.
+/// or a change of the file loads it again. A wrong file is reported, and the old one stays in use.
+/// If a server does not respond, the file is tried again every 5 s for 2 minutes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Serve {
     /// The gateway's configuration file (TOML)

@@ -26,7 +26,7 @@ use crate::setup::Setup;
 /// | `deadline` | `"10s"` | the time for one exchange with its retries, 1 s to 60 s |
 /// | `concurrency` | 1024 | the number of concurrent exchanges |
 /// | `introspect_issued` | `false` | `true` introspects each issued token |
-/// | `danger_unchecked_binding` | `false` | `true` [believes][unchecked] what opaque tokens are bound to |
+/// | `danger_unchecked_binding` | `false` | `true`: opaque tokens are [believed][unchecked] |
 /// | `cache` | see [`CacheBounds`] | a table of the methods of [`CacheBounds`] |
 ///
 /// [subjects]: obo::exchange::TokenExchangeBuilder::allow_subjects_of

@@ -56,8 +56,8 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Whether the same configuration may be loaded later: an authorization server or the store does
-    /// not respond now.
+    /// Whether the same configuration may be loaded later: an authorization server or the store
+    /// does not respond now.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Config(_) => false,

@@ -84,9 +84,9 @@
 //!   +publish +spublish +subscribe +ssubscribe
 //! ```
 //!
-//! [`RedisStore::examine`](obo::fleet::Store::examine) lists the rights that are missing. It also says
-//! whether the server may evict or lose logouts, if its user may run `CONFIG GET` (`+config|get`) or
-//! `INFO`.
+//! [`RedisStore::examine`](obo::fleet::Store::examine) lists the rights that are missing. It also
+//! says whether the server may evict or lose logouts, if its user may run `CONFIG GET`
+//! (`+config|get`) or `INFO`.
 //!
 //! Redis copies to its replicas after it has responded. A failover may lose what was written in the
 //! last moments: a token is exchanged again, a process that starts later does not know that logout,
@@ -100,8 +100,8 @@
 //! hangs leaves the others alone.
 //!
 //! Errors name the address and the kind, such as "the shared store at redis.example:6379 is out of
-//! memory". They quote no value, no user and no password. What someone must correct, such as a wrong
-//! password, a port of another protocol or a missing right, is an error [of the
+//! memory". They quote no value, no user and no password. What someone must correct, such as a
+//! wrong password, a port of another protocol or a missing right, is an error [of the
 //! set-up](obo::fleet::StoreError::is_of_setup). A store that is away is none.
 //!
 //! # Features

@@ -18,8 +18,8 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 /// The metadata of this service for its clients: which authorization servers issue tokens for it
 /// (RFC 9728).
 ///
-/// It lists the issuers that a [`ResourceServer`] trusts, and says which bound tokens it accepts and
-/// requires. Serve it without a token: in axum call
+/// It lists the issuers that a [`ResourceServer`] trusts, and says which bound tokens it accepts
+/// and requires. Serve it without a token: in axum call
 /// `router.route_service(resource.well_known_path(), resource.service())` after
 /// `router.layer(layer)`. The layer names its URL in each `Bearer` challenge:
 ///
@@ -113,7 +113,8 @@ impl ProtectedResource {
         add("resource", self.resource.as_str().into());
         add("authorization_servers", issuers.collect());
         add("bearer_methods_supported", json!(["header"]));
-        // An empty array must be omitted (RFC 9728 section 3.2), and what is false by default may be.
+        // An empty array must be omitted (RFC 9728 section 3.2), and what is false by default may
+        // be.
         if !self.scopes.is_empty() {
             add("scopes_supported", self.scopes.iter().collect());
         }

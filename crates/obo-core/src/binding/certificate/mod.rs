@@ -76,9 +76,9 @@ impl CertificateHeader {
             if line.len() > MAX {
                 return Err(CertificateError::TooLong { limit: MAX });
             }
-            // Only this header is a list, so several lines of it are one (RFC 9110 section 5.3), and
-            // the last element is that of the nearest proxy. An empty last line counts: that proxy
-            // saw no certificate, and the lines before may be the client's.
+            // Only this header is a list, so several lines of it are one (RFC 9110 section 5.3),
+            // and the last element is that of the nearest proxy. An empty last line counts: that
+            // proxy saw no certificate, and the lines before may be the client's.
             if found.is_some() && self != Self::XForwardedClientCert {
                 return Err(CertificateError::SeveralLines);
             }

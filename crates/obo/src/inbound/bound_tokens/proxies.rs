@@ -59,8 +59,8 @@ impl Proxies {
     }
 }
 
-/// A network or a single address. One of mapped IPv4 addresses is one of IPv4, as addresses of peers
-/// are.
+/// A network or a single address. One of mapped IPv4 addresses is one of IPv4, as addresses of
+/// peers are.
 fn network(text: &str) -> Option<IpNet> {
     let parsed = text.parse::<IpNet>().ok();
     let parsed = parsed.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))?;
