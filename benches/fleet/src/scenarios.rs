@@ -49,7 +49,10 @@ impl Report {
         calls: usize,
     ) {
         let plural = if replicas == 1 { "" } else { "s" };
-        let name = format!("{replicas} replica{plural}, {}", store(is_shared, has_lease));
+        let name = format!(
+            "{replicas} replica{plural}, {}",
+            store(is_shared, has_lease)
+        );
         eprintln!("{name}");
         world.empty_store();
         let seeds = self.seeds(replicas);
