@@ -195,3 +195,17 @@ async fn layer_added_first_runs_first() {
         (Code::Internal, "MISCONFIGURED")
     );
 }
+
+/// A token must not be sent as plain text. Here tonic has a feature for TLS in any case, so the
+/// manifest is read too.
+#[tokio::test]
+async fn https_without_tls_does_not_connect() {
+    let manifest = include_str!("../../Cargo.toml");
+    let (dependencies, _) = manifest.split_once("[features]").unwrap();
+    assert!(dependencies.contains(r#"features = ["_tls-any"]"#));
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("https://{address}")).unwrap();
+    endpoint.connect().await.unwrap_err();
+}
