@@ -103,7 +103,7 @@ impl Gateway {
     ///
     /// A `resource_server` and an `exchange` that have not changed keep their cached keys and
     /// tokens, as long as `client`, `clients`, `audit`, `binding` and `shared` have not changed
-    /// either. While `shared` and its secrets are unchanged, the known logouts are kept. Another
+    /// either. The file of a `dpop_key` is read again in any case. While `shared` and its secrets are unchanged, the known logouts are kept. Another
     /// store must respond: its logouts replace them.
     ///
     /// # Errors
@@ -113,6 +113,9 @@ impl Gateway {
     pub async fn reload(&self, config: Config) -> Result<(), StartError> {
         let before = self.built().clone();
         let (router, built) = build(config, self.setup.clone(), Some(before)).await?;
+        for (_, exchange) in built.exchanges.values() {
+            exchange.renew_dpop_key().await;
+        }
         *self.built() = built;
         self.router.replace(router);
         Ok(())

@@ -2,6 +2,7 @@ use zeroize::Zeroizing;
 
 use super::key_ring::KeyRing;
 use super::names::{Kind, StoreKey};
+use crate::binding::Thumbprint;
 use crate::challenge::claims_request::ClaimsRequest;
 use crate::grant::issued_token::IssuedToken;
 use crate::grant::request::ExchangeRequest;
@@ -54,14 +55,14 @@ impl KeyRing {
             requested.is_some(),
             claims.is_some(),
             of.bound_to.is_some(),
-            request.proof_key().is_some(),
+            request.thumbprint().is_some(),
             of.is_introspected,
             // The type of the subject token depends on its issuer.
             subject.issuer() == of.server,
         ];
         let given = given.map(u8::from);
         let owner = [subject.issuer().as_str(), subject.subject()].map(str::as_bytes);
-        let key = request.proof_key().map(|key| key.thumbprint().as_bytes());
+        let key = request.thumbprint().map(Thumbprint::as_bytes);
         let fields: [&[u8]; 13] = [
             of.server.as_str().as_bytes(),
             of.client_id.as_bytes(),

@@ -2,7 +2,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::binding::dpop::ProofKey;
+use crate::binding::Thumbprint;
 use crate::challenge::claims_request::ClaimsRequest;
 use crate::grant::Grant;
 use crate::grant::digested::Text;
@@ -58,8 +58,8 @@ impl CacheKeys {
         match grant {
             Grant::Exchange(request) => self.exchange(dialect, request),
             Grant::ClientCredentials {
-                target, proof_key, ..
-            } => self.client(dialect, target.as_deref(), proof_key.as_deref()),
+                target, thumbprint, ..
+            } => self.client(dialect, target.as_deref(), thumbprint.as_ref()),
         }
     }
 
@@ -71,7 +71,7 @@ impl CacheKeys {
             actor.is_some(),
             requested.is_some(),
             claims.is_some(),
-            request.proof_key().is_some(),
+            request.thumbprint().is_some(),
             // The type of the subject token depends on its issuer.
             request.subject().issuer() == &self.server,
         ];
@@ -79,8 +79,8 @@ impl CacheKeys {
         text.fixed(request.subject().subject_token().digest());
         text.fixed(request.target().digest());
         text.fixed(&given.map(u8::from));
-        if let Some(key) = request.proof_key() {
-            text.fixed(key.thumbprint().as_bytes());
+        if let Some(thumbprint) = request.thumbprint() {
+            text.fixed(thumbprint.as_bytes());
         }
         text.part(dialect);
         if let Some(actor) = actor {
@@ -94,14 +94,19 @@ impl CacheKeys {
         CacheKey(text.digest())
     }
 
-    fn client(&self, dialect: &str, target: Option<&Target>, key: Option<&ProofKey>) -> CacheKey {
+    fn client(
+        &self,
+        dialect: &str,
+        target: Option<&Target>,
+        thumbprint: Option<&Thumbprint>,
+    ) -> CacheKey {
         let mut text = Text::new(&self.secret, CLIENT);
-        text.fixed(&[target.is_some(), key.is_some()].map(u8::from));
+        text.fixed(&[target.is_some(), thumbprint.is_some()].map(u8::from));
         if let Some(target) = target {
             text.fixed(target.digest());
         }
-        if let Some(key) = key {
-            text.fixed(key.thumbprint().as_bytes());
+        if let Some(thumbprint) = thumbprint {
+            text.fixed(thumbprint.as_bytes());
         }
         text.part(dialect);
         CacheKey(text.digest())

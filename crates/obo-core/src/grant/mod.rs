@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use self::request::ExchangeRequest;
 use self::target::Target;
-use crate::binding::dpop::ProofKey;
+use crate::binding::Thumbprint;
 use crate::validate::caller::Caller;
 
 /// A request for a token.
@@ -28,8 +28,8 @@ pub enum Grant {
         target: Option<Arc<Target>>,
         /// Whether the token must be new, not cached.
         is_fresh: bool,
-        /// The key that the token must be bound to.
-        proof_key: Option<Arc<ProofKey>>,
+        /// Of the key that the token must be bound to.
+        thumbprint: Option<Thumbprint>,
     },
 }
 
@@ -39,31 +39,31 @@ impl Grant {
         Self::ClientCredentials {
             target,
             is_fresh: false,
-            proof_key: None,
+            thumbprint: None,
         }
     }
 
-    /// Binds the token to this key (RFC 9449 section 5). The request must have a proof of it, and a
-    /// token that is not bound to it is not accepted.
+    /// Binds the token to the key with this thumbprint (RFC 9449 section 5). The request must have a
+    /// proof of the key, and a token that is not bound to it is not accepted.
     #[must_use]
-    pub fn with_proof_key(self, key: Option<Arc<ProofKey>>) -> Self {
+    pub fn with_thumbprint(self, thumbprint: Option<Thumbprint>) -> Self {
         match self {
-            Self::Exchange(request) => Self::Exchange(request.with_proof_key(key)),
+            Self::Exchange(request) => Self::Exchange(request.with_thumbprint(thumbprint)),
             Self::ClientCredentials {
                 target, is_fresh, ..
             } => Self::ClientCredentials {
                 target,
                 is_fresh,
-                proof_key: key,
+                thumbprint,
             },
         }
     }
 
-    /// The key that the token must be bound to; `None` for a bearer token.
-    pub fn proof_key(&self) -> Option<&Arc<ProofKey>> {
+    /// The thumbprint of the key that the token must be bound to; `None` for a bearer token.
+    pub fn thumbprint(&self) -> Option<&Thumbprint> {
         match self {
-            Self::Exchange(request) => request.proof_key(),
-            Self::ClientCredentials { proof_key, .. } => proof_key.as_ref(),
+            Self::Exchange(request) => request.thumbprint(),
+            Self::ClientCredentials { thumbprint, .. } => thumbprint.as_ref(),
         }
     }
 

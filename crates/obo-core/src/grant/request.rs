@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::binding::dpop::ProofKey;
+use crate::binding::Thumbprint;
 use crate::challenge::claims_request::ClaimsRequest;
 use crate::error::ConfigError;
 use crate::grant::target::Target;
@@ -21,7 +21,7 @@ pub struct ExchangeRequest {
     requested_type: Option<TokenType>,
     is_fresh: bool,
     claims: Option<ClaimsRequest>,
-    proof_key: Option<Arc<ProofKey>>,
+    thumbprint: Option<Thumbprint>,
 }
 
 impl ExchangeRequest {
@@ -34,7 +34,7 @@ impl ExchangeRequest {
             requested_type: None,
             is_fresh: false,
             claims: None,
-            proof_key: None,
+            thumbprint: None,
         }
     }
 
@@ -70,16 +70,16 @@ impl ExchangeRequest {
         self
     }
 
-    /// Binds the token to this key (RFC 9449 section 5). The request must have a proof of it, and a
-    /// token that is not bound to it is not accepted.
-    pub fn with_proof_key(mut self, key: Option<Arc<ProofKey>>) -> Self {
-        self.proof_key = key;
+    /// Binds the token to the key with this thumbprint (RFC 9449 section 5). The request must have a
+    /// proof of the key, and a token that is not bound to it is not accepted.
+    pub fn with_thumbprint(mut self, thumbprint: Option<Thumbprint>) -> Self {
+        self.thumbprint = thumbprint;
         self
     }
 
-    /// The key that the token must be bound to; `None` for a bearer token.
-    pub fn proof_key(&self) -> Option<&Arc<ProofKey>> {
-        self.proof_key.as_ref()
+    /// The thumbprint of the key that the token must be bound to; `None` for a bearer token.
+    pub fn thumbprint(&self) -> Option<&Thumbprint> {
+        self.thumbprint.as_ref()
     }
 
     /// The user on whose behalf the token is requested.

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use crate::token::Token;
 use crate::validate::{ISSUER, verdict};
-use crate::wire::{own, proof_key};
+use crate::wire::{own, thumbprint};
 
 const RANDOM: [u8; 32] = [7; 32];
 
@@ -42,8 +42,8 @@ struct Inputs {
     requires_scope: bool,
     claims: Option<String>,
     certificate: Option<u8>,
-    /// A key of [`proof_key`].
-    proof_key: Option<bool>,
+    /// A key of [`thumbprint`].
+    bound_to: Option<bool>,
 }
 
 impl Inputs {
@@ -62,7 +62,7 @@ impl Inputs {
             requires_scope: false,
             claims: None,
             certificate: None,
-            proof_key: None,
+            bound_to: None,
         }
     }
 
@@ -106,7 +106,7 @@ impl Inputs {
             let claims = format!(r#"{{"{claim}":null}}"#);
             request = request.with_claims(ClaimsRequest::parse(&claims).unwrap());
         }
-        request.with_proof_key(self.proof_key.map(proof_key))
+        request.with_thumbprint(self.bound_to.map(thumbprint))
     }
 
     fn key(&self) -> CacheKey {
@@ -132,7 +132,7 @@ impl Inputs {
     }
 
     fn of_client(&self, target: Option<&Target>) -> CacheKey {
-        let grant = own(target).with_proof_key(self.proof_key.map(proof_key));
+        let grant = own(target).with_thumbprint(self.bound_to.map(thumbprint));
         self.keys(RANDOM).key(&self.dialect, &grant)
     }
 
@@ -184,8 +184,8 @@ fn any_changed_input_changes_key() {
         change(|i| i.requires_scope = true),
         change(|i| i.certificate = Some(0)),
         change(|i| i.certificate = Some(1)),
-        change(|i| i.proof_key = Some(false)),
-        change(|i| i.proof_key = Some(true)),
+        change(|i| i.bound_to = Some(false)),
+        change(|i| i.bound_to = Some(true)),
     ];
     let keys: HashSet<_> = variants.iter().map(Inputs::key).collect();
     assert_eq!(keys.len(), variants.len());
@@ -213,8 +213,8 @@ fn own_token_shares_no_exchange_key() {
         change(|i| i.scope = vec!["a".into()]),
         change(|i| i.certificate = Some(0)),
         change(|i| i.certificate = Some(1)),
-        change(|i| i.proof_key = Some(false)),
-        change(|i| i.proof_key = Some(true)),
+        change(|i| i.bound_to = Some(false)),
+        change(|i| i.bound_to = Some(true)),
     ];
     let own = variants.iter().map(Inputs::client_key);
     let mut keys: HashSet<_> = own.chain([Inputs::new().of_client(None)]).collect();
@@ -367,7 +367,7 @@ fn inputs() -> impl Strategy<Value = Inputs> {
                 audiences,
                 (resources, other_names),
                 (scope, requires_scope),
-                (claims, certificate, proof_key),
+                (claims, certificate, bound_to),
             )| {
                 Inputs {
                     server,
@@ -383,7 +383,7 @@ fn inputs() -> impl Strategy<Value = Inputs> {
                     requires_scope,
                     claims,
                     certificate,
-                    proof_key,
+                    bound_to,
                 }
             },
         )

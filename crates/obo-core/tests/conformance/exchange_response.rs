@@ -8,8 +8,8 @@ use obo_core::{ErrorClass, IssuedToken, Resource, Scope, Target, TokenScheme, To
 use crate::signer::b64;
 use crate::validate::{ISSUER, NOW};
 use crate::wire::{
-    ACCESS_TOKEN, JWT, accept, alice, for_service_b, grant, http_response, issued, own, proof_key,
-    read, with,
+    ACCESS_TOKEN, JWT, accept, alice, for_service_b, grant, http_response, issued, own, read,
+    thumbprint, with,
 };
 
 /// The response is rejected as unusable.
@@ -69,8 +69,7 @@ fn only_bearer_token_is_usable() {
 /// DP-22
 #[test]
 fn bound_token_has_type_dpop() {
-    let key = proof_key(false);
-    let exchange = for_service_b(&[]).with_proof_key(Some(key));
+    let exchange = for_service_b(&[]).with_thumbprint(Some(thumbprint(false)));
     let lenient = Rfc8693::new().allow_missing_token_type();
     for dpop in ["DPoP", "dpop", "DPOP"] {
         let token = read(&exchange, &with("token_type", &format!("\"{dpop}\""))).expect(dpop);
@@ -93,10 +92,8 @@ fn bound_token_has_type_dpop() {
 /// DP-22
 #[test]
 fn bound_jwt_names_the_key() {
-    let key = proof_key(false);
-    let own = key.thumbprint().to_string();
-    let other = proof_key(true).thumbprint().to_string();
-    let exchange = for_service_b(&[]).with_proof_key(Some(key));
+    let [own, other] = [false, true].map(thumbprint);
+    let exchange = for_service_b(&[]).with_thumbprint(Some(own));
     let with_cnf = |cnf: &str| {
         let claims = format!(r#"{{"aud":"service-b","sub":"alice","iss":"{ISSUER}"{cnf}}}"#);
         let body = issued(&jwt(&claims)).replace("Bearer", "DPoP");

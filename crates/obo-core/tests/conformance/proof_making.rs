@@ -6,7 +6,7 @@ use obo_core::{Algorithm, Secret, SigningKey, compact_jws};
 use obo_test_support::Signer;
 
 use crate::proof::{ATH, TOKEN, verdict_at};
-use crate::signer::{ED25519, P256, P384, RSA, b64};
+use crate::signer::{ED25519, FORGER, P256, P384, RSA, b64};
 use crate::validate::NOW;
 
 pub(crate) fn key_of(signer: &Signer, algorithm: Algorithm) -> ProofKey {
@@ -102,16 +102,52 @@ fn external_signer_makes_same_proof() {
     let own = own.sign(&for_resource("j", None)).unwrap();
     assert_eq!(proof.expose(), own.expose());
     let rsa = RSA.jwk("");
-    for (algorithm, bad) in [
-        (Algorithm::Es256, &*jwk),
-        (Algorithm::Rs256, r#"{"kty":"oct","k":"AAAA"}"#),
-        (Algorithm::Rs256, &rsa.replacen('{', r#"{"d":"AAAA","#, 1)),
-        (Algorithm::Rs256, "x"),
+    let leaked = rsa.replacen('{', r#"{"d":"AAAA","#, 1);
+    let declared = RSA.jwk(r#""alg":"PS256""#);
+    for (algorithm, bad, problem) in [
+        (Algorithm::Es256, &*jwk, "(ES256): it is a key for EdDSA"),
+        (Algorithm::Es256, &rsa, "(ES256): it is a key for RS256"),
+        (
+            Algorithm::Rs256,
+            &declared,
+            "(RS256): it is a key for PS256",
+        ),
+        (
+            Algorithm::Rs256,
+            r#"{"kty":"oct","k":"AAAA"}"#,
+            "has a private member",
+        ),
+        (Algorithm::Rs256, &leaked, "has a private member"),
+        (Algorithm::Rs256, "x", "is not a JSON object"),
     ] {
         let error = PublicProofKey::new(algorithm, bad).unwrap_err();
         assert_eq!(error.field(), "dpop_key");
+        assert!(error.problem().contains(problem), "{error}");
     }
     assert!(PublicProofKey::new(Algorithm::Ps256, &rsa).is_ok());
+}
+
+/// DP-23
+#[test]
+fn signature_of_another_key_is_found() {
+    for (signer, algorithm) in [
+        (&ED25519, Algorithm::Ed25519),
+        (&P256, Algorithm::Es256),
+        (&RSA, Algorithm::Rs256),
+        (&RSA, Algorithm::Ps256),
+    ] {
+        let key = PublicProofKey::new(algorithm, &signer.jwk("")).unwrap();
+        let input = key.signing_input(&for_resource("j", None));
+        let mut signature = signer.sign(algorithm.name(), input.as_bytes());
+        assert!(key.verifies(&input, &signature));
+        assert!(!key.verifies(&key.signing_input(&for_resource("k", None)), &signature));
+        signature[7] ^= 1;
+        assert!(!key.verifies(&input, &signature));
+        assert!(!key.verifies(&input, &[]));
+    }
+    let key = PublicProofKey::new(Algorithm::Es256, &P256.jwk("")).unwrap();
+    let input = key.signing_input(&for_resource("j", None));
+    assert!(!key.verifies(&input, &FORGER.sign("ES256", input.as_bytes())));
 }
 
 /// DP-18

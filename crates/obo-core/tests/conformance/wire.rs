@@ -1,14 +1,14 @@
 //! One exchange at one authorization server: the request, and responses as literal bytes.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Response, header};
-use obo_core::binding::dpop::ProofKey;
+use obo_core::binding::Thumbprint;
 use obo_core::dialect::{Dialect, Registration, Rfc8693};
 use obo_core::{
-    Algorithm, Audience, Caller, ExchangeRequest, Grant, IssuedToken, Scope, Secret, SigningKey,
-    Target, TokenEndpointError, TokenRequest,
+    Audience, Caller, ExchangeRequest, Grant, IssuedToken, Scope, Target, TokenEndpointError,
+    TokenRequest,
 };
 
 use crate::signer::{FORGER, P256};
@@ -39,17 +39,10 @@ pub(crate) fn own(target: Option<&Target>) -> Grant {
     Grant::client_credentials(target.map(|target| Arc::new(target.clone())))
 }
 
-/// Two keys of this service.
-static PROOF_KEYS: LazyLock<[Arc<ProofKey>; 2]> = LazyLock::new(|| {
-    [&P256, &FORGER].map(|signer| {
-        let pem = Secret::new(signer.private_pem());
-        let key = SigningKey::from_pem(Algorithm::Es256, &pem).unwrap();
-        Arc::new(ProofKey::new(key).unwrap())
-    })
-});
-
-pub(crate) fn proof_key(is_second: bool) -> Arc<ProofKey> {
-    Arc::clone(&PROOF_KEYS[usize::from(is_second)])
+/// Of one of two keys of this service.
+pub(crate) fn thumbprint(is_second: bool) -> Thumbprint {
+    let signer = if is_second { &FORGER } else { &P256 };
+    Thumbprint::of_jwk(&signer.jwk("")).unwrap()
 }
 
 /// The form that the client `service-a` sends.

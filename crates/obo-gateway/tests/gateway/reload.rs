@@ -1,8 +1,11 @@
 //! A new configuration while the gateway serves, and names that the program registers.
 
+use std::fs;
 use std::net::SocketAddr;
 
 use axum::body::Body;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Request, StatusCode, header};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -10,7 +13,8 @@ use obo::Profile;
 use obo::dialect::Rfc8693;
 use obo_config::Setup;
 use obo_gateway::{Config, Gateway, StartError};
-use obo_testkit::TestIdp;
+use obo_testkit::{TestAlg, TestIdp, TestKey};
+use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::world::World;
@@ -97,6 +101,66 @@ async fn reload_keeps_what_is_unchanged() {
         gateway.reload(file(secret, more)).await.unwrap();
         assert_eq!(fetched().await, requests, "{secret} {more}");
     }
+}
+
+/// One part of a JWT: 0 is the header, 1 the claims.
+fn part(jwt: &str, index: usize) -> Value {
+    let part = jwt.split('.').nth(index).expect("a compact JWS");
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+/// DP-23
+#[tokio::test]
+async fn reload_reads_the_key_again() {
+    let path = std::env::temp_dir().join(format!("obo-reload-{}.pem", std::process::id()));
+    let [first, second] = [(); 2].map(|()| TestKey::generate(TestAlg::Es256));
+    fs::write(&path, first.private_pem()).unwrap();
+    let world = World::start().await;
+    let config = || {
+        let (idp, upstream, key) = (world.idp.issuer(), &world.upstream_url, path.display());
+        let file = format!(
+            "listen = \"127.0.0.1:0\"\n[resource_server]\naudiences = [\"service-a\"]\n\
+             issuers = [{{ issuer = \"{idp}\" }}]\n\
+             [client]\nid = \"service-a\"\nclient_secret_basic = \"s3cret\"\n\
+             dpop_key = {{ key = \"{key}\", alg = \"ES256\" }}\n\
+             [[routes]]\npath = \"/a\"\nupstream = \"{upstream}\"\n\
+             exchange = {{ issuer = \"{idp}\", audience = \"service-b\", bind = \"dpop\" }}"
+        );
+        Config::parse(&file).unwrap()
+    };
+    let gateway = Gateway::start(config()).await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(gateway.clone().serve(listener, std::future::pending()));
+    let token = world.alice().mint();
+    let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build_http();
+    let call_with = async |key: &TestKey, requests: usize| {
+        let request = Request::get(format!("http://{address}/a"))
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .body(Body::empty());
+        let response = client.request(request.unwrap()).await.unwrap();
+        assert_eq!(response.status(), 200);
+        let seen = world.upstream.seen().pop().unwrap();
+        let sent = |name: &str| seen.headers[name].to_str().unwrap();
+        let bound = sent("authorization").strip_prefix("DPoP ").unwrap();
+        assert_eq!(part(bound, 1)["cnf"]["jkt"], key.thumbprint());
+        let jwk = &part(sent("dpop"), 0)["jwk"];
+        assert_eq!(jwk["x"], key.public_jwk("k")["x"]);
+        assert_eq!(world.idp.token_requests(), requests);
+    };
+    call_with(&first, 1).await;
+    fs::write(&path, second.private_pem()).unwrap();
+    call_with(&first, 1).await;
+    gateway.reload(config()).await.unwrap();
+    call_with(&second, 2).await;
+    fs::write(&path, "half").unwrap();
+    let error = gateway.reload(config()).await.unwrap_err();
+    assert!(
+        error.to_string().starts_with("client.dpop_key.key: "),
+        "{error}"
+    );
+    call_with(&second, 2).await;
+    fs::remove_file(path).unwrap();
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -33,14 +34,23 @@ use tower::{Service, service_fn};
 use crate::on_behalf_of::caller;
 use crate::whoami::{PATH, Raw, call, channel, serve_at, with_token};
 
+fn key() -> (TestKey, SigningKey) {
+    let key = TestKey::generate(TestAlg::Es256);
+    let pem = Secret::new(key.private_pem());
+    let own = SigningKey::from_pem(Algorithm::Es256, &pem).unwrap();
+    (key, own)
+}
+
 /// The client of `service-b` in `service-a`, with tokens that are bound to a key, for alice.
 async fn client(idp: &TestIdp, service: SocketAddr) -> OnBehalfOf<Channel> {
+    client_with(idp, service, DpopKey::new(key().1).unwrap()).await
+}
+
+async fn client_with(idp: &TestIdp, service: SocketAddr, key: DpopKey) -> OnBehalfOf<Channel> {
     let own = idp.client("service-a").secret("s3cret");
     own.may_exchange_to("service-b");
     let own = Client::new("service-a", ClientSecretBasic::new("s3cret"));
-    let pem = Secret::new(TestKey::generate(TestAlg::Es256).private_pem());
-    let key = SigningKey::from_pem(Algorithm::Es256, &pem).unwrap();
-    let exchange = TokenExchange::builder(idp.issuer(), own).dpop(DpopKey::new(key).unwrap());
+    let exchange = TokenExchange::builder(idp.issuer(), own).dpop(key);
     let audience = Audience::new("service-b").unwrap();
     let to_b = Destination::new(&format!("http://{service}"), audience).unwrap();
     let layer = exchange.build().unwrap().to_destination(to_b.bind_dpop());
@@ -68,6 +78,33 @@ async fn demand_in_headers_is_replayed_once() {
         assert_eq!(called.unwrap(), "alice by service-a");
     }
     assert_eq!(idp.token_requests(), 1, "the token stays");
+}
+
+/// DP-18, DP-19, GR-02
+#[tokio::test]
+async fn remote_key_signs_each_call() {
+    let idp = TestIdp::start().await;
+    let (public, own) = key();
+    let signatures = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&signatures);
+    let sign = move |input: Vec<u8>| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        let signature = own.sign(&input).unwrap();
+        async {
+            tokio::task::yield_now().await;
+            Ok(signature)
+        }
+    };
+    let jwk = public.public_jwk("k").to_string();
+    let remote = DpopKey::with_signer(Algorithm::Es256, &jwk, sign).unwrap();
+    let stock = client_with(&idp, demanding(&idp).await, remote).await;
+    let stock = stock.replay();
+    for _ in 0..2 {
+        let called = call(stock.clone(), with_token(None)).await;
+        assert_eq!(called.unwrap(), "alice by service-a");
+    }
+    // For the token, for the call that was demanded a nonce of, again, and for the second call.
+    assert_eq!(signatures.load(Ordering::Relaxed), 4);
 }
 
 /// DP-21

@@ -20,7 +20,10 @@ mod outbound;
 #[allow(dead_code, reason = "the bench of the inbound side uses the rest")]
 mod service;
 
-use obo_testkit::TestAlg;
+use obo::Secret;
+use obo::client::SigningKey;
+use obo::policy::Algorithm;
+use obo_testkit::{TestAlg, TestKey};
 use service::{Cache, Loaded};
 use tower::service_fn;
 
@@ -77,6 +80,12 @@ async fn calls() {
     let count =
         allocations(|| outbound::call(&mut layered)) - allocations(|| outbound::call(&mut bare));
     print("outbound, cached", count, 6);
+    let pem = Secret::new(TestKey::generate(TestAlg::EdDsa).private_pem());
+    let key = SigningKey::from_pem(Algorithm::Ed25519, &pem).unwrap();
+    let (mut proving, _) = outbound::with_key(Some(key)).await;
+    let count =
+        allocations(|| outbound::call(&mut proving)) - allocations(|| outbound::call(&mut layered));
+    print("outbound, cached, proof, over a plain token", count, 12);
 }
 
 /// The number of allocations of one call.

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
-use obo_core::binding::dpop::ProofKey;
 use obo_core::metadata::ServerMetadata;
 use obo_core::{ErrorClass, Target, TokenEndpointError, TokenRequest};
 use serde::Deserialize;
@@ -14,7 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::admission::{Admission, Asker};
 use crate::clock::Clock;
-use crate::idp::client_auth::{Attempt, Client, ClientAuth};
+use crate::idp::client_auth::{Attempt, Client, ClientAuth, ProofSigner};
 use crate::idp::http::{HttpError, Limits};
 use crate::idp::proofs::{DPOP, Nonces};
 use crate::idp::server::AuthorizationServer;
@@ -51,8 +50,8 @@ pub(crate) struct Sender<'a> {
     /// The accepted media type.
     pub(crate) accept: &'static str,
     pub(crate) patience: Patience,
-    /// The key of the proof of the request, if it has one.
-    pub(crate) proof_key: Option<&'a ProofKey>,
+    /// Signs the proof of the request, if it has one.
+    pub(crate) signer: Option<&'a ProofSigner>,
     /// Whether the connection has a certificate that tokens are bound to, however the client
     /// authenticates.
     pub(crate) has_certificate: bool,
@@ -294,10 +293,11 @@ impl Endpoint {
                 AskError::NotAsked(TokenEndpointError::new(class, error.to_string()))
             })?;
         post.headers_mut().extend(form.headers().clone());
-        if let Some(key) = sender.proof_key {
-            let proof = self
-                .nonces
-                .prove(key, "POST", url, None, sender.clock.now());
+        if let Some(signer) = sender.signer {
+            let now = sender.clock.now();
+            let proving = self.nonces.prove(signer, "POST", url, None, now);
+            let proving = proving.map_err(AskError::NotAsked)?;
+            let proof = proving.before(sender.patience.until).await;
             let proof = proof.map_err(AskError::NotAsked)?;
             post.headers_mut().insert(&DPOP, proof);
         }
@@ -309,7 +309,7 @@ impl Endpoint {
             };
             TokenEndpointError::new(class, error.to_string())
         })?;
-        if sender.proof_key.is_some() {
+        if sender.signer.is_some() {
             self.nonces.keep(url, response.headers());
         }
         Ok(match is_refusal(&response) {

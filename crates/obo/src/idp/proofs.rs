@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
-use obo_core::binding::dpop::{NewProof, ProofKey};
+use http::{HeaderMap, HeaderName};
+use obo_core::binding::dpop::NewProof;
 use obo_core::{ErrorClass, TokenEndpointError, UnixTime};
 use quick_cache::sync::Cache;
 
+use crate::idp::client_auth::{ProofSigner, Proving};
 use crate::random;
 
 /// The header with the proof of a request.
@@ -48,28 +49,25 @@ impl Nonces {
     /// A new proof for one request, with the newest nonce of its origin.
     pub(crate) fn prove(
         &self,
-        key: &ProofKey,
+        signer: &ProofSigner,
         method: &str,
         url: &str,
         token: Option<&str>,
         now: UnixTime,
-    ) -> Result<HeaderValue, TokenEndpointError> {
-        let wrong = |problem| TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem);
-        let jti = random::token_id();
-        let jti = jti.ok_or_else(|| wrong("the operating system provides no random bytes"))?;
+    ) -> Result<Proving, TokenEndpointError> {
+        let jti = random::token_id().ok_or_else(|| {
+            let problem = "the operating system provides no random bytes";
+            TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem)
+        })?;
         let nonce = self.0.get(origin(url));
-        let proof = key.sign(&NewProof {
+        signer.prove(&NewProof {
             method,
             uri: url,
             token,
             nonce: nonce.as_deref(),
             jti: &jti,
             now,
-        });
-        let proof = proof.and_then(|proof| HeaderValue::from_str(proof.expose()).ok());
-        let mut proof = proof.ok_or_else(|| wrong("the DPoP proof could not be signed"))?;
-        proof.set_sensitive(true);
-        Ok(proof)
+        })
     }
 }
 
@@ -100,6 +98,8 @@ fn origin(url: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     /// DP-20

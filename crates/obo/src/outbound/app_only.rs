@@ -86,11 +86,9 @@ impl Source for ForItself {
         uri: &Uri,
     ) -> Result<Wanted, ExchangeError> {
         let found = route.find(uri).ok_or_else(|| route.unknown(uri))?;
-        let key = exchange.proof_key(&found)?;
-        Ok(Wanted {
-            grant: Grant::client_credentials(Some(found.target)).with_proof_key(key),
-            dialect: found.dialect,
-        })
+        let signer = exchange.signer(&found)?;
+        let grant = Grant::client_credentials(Some(found.target));
+        Ok(Wanted::new(grant, found.dialect, signer))
     }
 }
 

@@ -194,16 +194,13 @@ impl ForCaller {
             ));
         };
         let found = found.ok_or_else(|| route.unknown(uri))?;
-        let key = exchange.proof_key(&found)?;
-        let request = ExchangeRequest::new(subject, found.target).with_proof_key(key);
+        let signer = exchange.signer(&found)?;
+        let request = ExchangeRequest::new(subject, found.target);
         let request = match self.is_fresh {
             true => request.fresh(),
             false => request,
         };
-        Ok(Wanted {
-            grant: request.into(),
-            dialect: found.dialect,
-        })
+        Ok(Wanted::new(request, found.dialect, signer))
     }
 }
 

@@ -43,6 +43,13 @@ async fn bound_tokens_are_shared_per_key() {
         replicas.bound(fleet, Some(DpopKey::new(key).unwrap()))
     };
     let [first, second, other] = [&keys[0], &keys[0], &keys[1]].map(replica);
+    // The key of a token that is exchanged already needs no signature.
+    let elsewhere = {
+        let jwk = keys[0].public_jwk("k").to_string();
+        let key = DpopKey::with_signer(Algorithm::Es256, &jwk, |_| std::future::pending());
+        let fleet = Fleet::builder().store(replicas.store.clone(), ring(&["k1"]));
+        replicas.bound(fleet, Some(key.unwrap()))
+    };
     let alice = first.caller(&replicas.token("alice")).await;
     let mut tokens = Vec::new();
     for (replica, is_bound, requests) in [
@@ -52,6 +59,7 @@ async fn bound_tokens_are_shared_per_key() {
         (&second, false, 3),
         (&other, false, 3),
         (&other, true, 3),
+        (&elsewhere, true, 3),
     ] {
         let uri = "https://b.example";
         let to_b = Destination::new(uri, "service-b").unwrap();
@@ -68,6 +76,7 @@ async fn bound_tokens_are_shared_per_key() {
     assert_eq!(tokens[0], tokens[1]);
     assert_ne!(tokens[0], tokens[2]);
     assert_eq!(tokens[2], tokens[5]);
+    assert_eq!(tokens[0], tokens[6]);
 }
 
 /// MT-08

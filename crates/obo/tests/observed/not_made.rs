@@ -1,13 +1,19 @@
 //! Records of calls that are not made: each once, in the span of the call.
 
 use std::convert::Infallible;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use http::{Request, Response};
+use obo::client::{DpopKey, SigningKey};
 use obo::on_behalf_of::OnBehalfOfLayer;
+use obo::policy::Algorithm;
 use obo::time::{Clock, TestClock};
-use obo::{Destination, Destinations, TokenExchange};
+use obo::token_endpoint::{ErrorClass, TokenEndpointError};
+use obo::{Destination, Destinations, Secret, TokenExchange};
+use obo_testkit::{TestAlg, TestKey};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tracing::Instrument as _;
 use tracing::dispatcher::DefaultGuard;
@@ -148,6 +154,57 @@ fn rejected_callers_are_logged() {
             &["INFO", r#"code="subject_invalid""#, "revoked"],
         );
         assert_eq!(code_total(&metrics, "subject_invalid", "b"), 2);
+    });
+}
+
+/// OB-04, DP-18
+#[test]
+fn unsigned_proof_is_recorded_once() {
+    counted(async |metrics| {
+        let stub = Stub::start().await;
+        let caller = stub.caller("alice").await;
+        stub.respond((
+            200,
+            r#"{"access_token":"t0ken","token_type":"DPoP","expires_in":300,
+            "issued_token_type":"urn:ietf:params:oauth:token-type:access_token"}"#,
+        ));
+        let key = TestKey::generate(TestAlg::Es256);
+        let pem = Secret::new(key.private_pem());
+        let own = SigningKey::from_pem(Algorithm::Es256, &pem).unwrap();
+        let is_first = AtomicBool::new(true);
+        // It signs the request for the token only.
+        let sign = move |input: Vec<u8>| {
+            let signature = own.sign(&input).filter(|_| is_first.swap(false, Relaxed));
+            let failed = || TokenEndpointError::new(ErrorClass::Transient, "the KMS is out");
+            std::future::ready(signature.ok_or_else(failed))
+        };
+        let jwk = key.public_jwk("k").to_string();
+        let key = DpopKey::with_signer(Algorithm::Es256, &jwk, sign).unwrap();
+        let exchange = stub.builder().dpop(key).build().unwrap();
+        let (log, _guard) = capture();
+        let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
+        let to_b = Destination::new("https://b.example:8443/api", audience("b")).unwrap();
+        let client = exchange
+            .to_destination(to_b.bind_dpop())
+            .unwrap()
+            .layer(inner);
+        let called = client.on_behalf_of(&caller);
+        let called = called.oneshot(request("https://b.example:8443/api"));
+        called.await.unwrap_err();
+        has(
+            &only_line(&log),
+            &[
+                "WARN",
+                "obo::audit",
+                r#"record="call""#,
+                "subject=",
+                "caller_jti=",
+                r#"code="transient""#,
+                r#"target_audience="b""#,
+                "the KMS is out",
+            ],
+        );
+        assert_eq!(code_total(&metrics, "transient", "b"), 1);
     });
 }
 

@@ -12,6 +12,7 @@ use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::rt::TokioExecutor;
+use obo::client::DpopKey;
 use obo::error::ExchangeErrorKind as Kind;
 use obo::exchange::TokenSource;
 use obo::on_behalf_of::Replay;
@@ -26,44 +27,44 @@ use tower::{Layer as _, Service, ServiceExt as _};
 use crate::dpop_tokens::{bound_b, new_key};
 use crate::setup::{Setup, URI_OF_B, assert_answer, audience, issuer};
 
-const NONCE: &str = "DPoP error=\"use_dpop_nonce\", algs=\"ES256\"";
+pub(crate) const NONCE: &str = "DPoP error=\"use_dpop_nonce\", algs=\"ES256\"";
 
-type Headers = &'static [(&'static str, &'static str)];
+pub(crate) type Headers = &'static [(&'static str, &'static str)];
 
 /// A request as a service receives it.
 #[derive(Clone)]
-struct Received {
+pub(crate) struct Received {
     method: Method,
     target: String,
-    headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
 }
 
 /// A stand-in for a service: it records its requests.
 #[derive(Clone, Default)]
-struct Guarded {
+pub(crate) struct Guarded {
     received: Arc<Mutex<Vec<Received>>>,
     /// Its responses, in this order; 200 afterwards.
     replies: Arc<Mutex<VecDeque<(u16, Headers)>>>,
 }
 
 impl Guarded {
-    fn reply(&self, status: u16, headers: Headers) {
+    pub(crate) fn reply(&self, status: u16, headers: Headers) {
         self.replies.lock().unwrap().push_back((status, headers));
     }
 
-    fn received(&self) -> Vec<Received> {
+    pub(crate) fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
     }
 
     /// The nonces of the proofs so far.
-    fn nonces(&self) -> Vec<Option<String>> {
+    pub(crate) fn nonces(&self) -> Vec<Option<String>> {
         let received = self.received();
         received.iter().map(|it| it.proof(URI_OF_B).nonce).collect()
     }
 }
 
 impl Received {
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         let mut values = self.headers.get_all(name).iter();
         let value = values.next().unwrap_or_else(|| panic!("no {name}"));
         assert!(values.next().is_none(), "several {name}");
@@ -71,7 +72,7 @@ impl Received {
     }
 
     /// The proof, if it is right for this request to the service at `base`.
-    fn proof(&self, base: &str) -> VerifiedProof {
+    pub(crate) fn proof(&self, base: &str) -> VerifiedProof {
         let authorization = self.header("authorization").as_bytes();
         let (scheme, token) = BearerCredentials::with_scheme(authorization).unwrap();
         assert_eq!(scheme.name(), "DPoP");
@@ -118,45 +119,54 @@ impl<B> Service<Request<B>> for Guarded {
     }
 }
 
-type Client<R = ()> = OnBehalfOf<Guarded, R>;
+pub(crate) type Client<R = ()> = OnBehalfOf<Guarded, R>;
 
-struct Calls {
-    setup: Setup,
-    exchange: TokenExchange,
+pub(crate) struct Calls {
+    pub(crate) setup: Setup,
+    pub(crate) exchange: TokenExchange,
     key: TestKey,
-    b: Guarded,
+    pub(crate) b: Guarded,
 }
 
 impl Calls {
     async fn start() -> Self {
-        let (setup, (test_key, key)) = (Setup::start().await, new_key());
+        let (test_key, key) = new_key();
+        Self::with_key(test_key, &key).await
+    }
+
+    pub(crate) async fn with_key(key: TestKey, own: &DpopKey) -> Self {
+        let setup = Setup::start().await;
         Self {
-            exchange: setup.builder().dpop(key).build().unwrap(),
+            exchange: setup.builder().dpop(own.clone()).build().unwrap(),
             setup,
-            key: test_key,
+            key,
             b: Guarded::default(),
         }
     }
 
     async fn plain(&self) -> Client {
-        let layer = self.exchange.to_destination(bound_b()).unwrap();
-        let client = layer.layer(self.b.clone());
-        client.on_behalf_of(&self.setup.caller("alice").await)
+        self.of("alice").await
     }
 
-    async fn replayed(&self) -> Client<Replay<&'static str>> {
+    pub(crate) async fn of(&self, user: &str) -> Client {
+        let layer = self.exchange.to_destination(bound_b()).unwrap();
+        let client = layer.layer(self.b.clone());
+        client.on_behalf_of(&self.setup.caller(user).await)
+    }
+
+    pub(crate) async fn replayed(&self) -> Client<Replay<&'static str>> {
         let copied = Replay::copied(|body: &&'static str| Some(*body));
         self.plain().await.replay(copied)
     }
 }
 
-fn post() -> Request<&'static str> {
+pub(crate) fn post() -> Request<&'static str> {
     Request::post(format!("{URI_OF_B}/orders/7?all=1#x"))
         .body("tea")
         .unwrap()
 }
 
-async fn call<R>(
+pub(crate) async fn call<R>(
     client: &Client<R>,
     request: Request<&'static str>,
 ) -> Result<Response<()>, CallError>
@@ -171,7 +181,7 @@ where
     Ok(response.map(|_| ()))
 }
 
-fn exchange_error(error: CallError) -> obo::ExchangeError {
+pub(crate) fn exchange_error(error: CallError) -> obo::ExchangeError {
     match error {
         CallError::Exchange(error) => error,
         error => panic!("{error}"),
@@ -550,16 +560,13 @@ async fn token_alone_comes_with_proofs() {
     let layer = calls.exchange.to_destination(bound_b()).unwrap();
     let url = format!("{URI_OF_B}/orders?x=1");
     let exchanged = layer.token(&alice, &url.parse().unwrap()).await.unwrap();
-    let proof = || {
-        calls
-            .exchange
-            .proof(&exchanged, &Method::GET, &url)
-            .unwrap()
-            .unwrap()
+    let proof = async || {
+        let proof = calls.exchange.proof(&exchanged, &Method::GET, &url);
+        proof.await.unwrap().unwrap()
     };
     let mut headers = HeaderMap::new();
     headers.insert("authorization", exchanged.token().authorization().clone());
-    headers.insert("dpop", proof());
+    headers.insert("dpop", proof().await);
     let mut request = Received {
         method: Method::GET,
         target: "/orders".into(),
@@ -569,14 +576,9 @@ async fn token_alone_comes_with_proofs() {
     let mut response = HeaderMap::new();
     response.insert("dpop-nonce", "n1".parse().unwrap());
     calls.exchange.keep_nonce(&url, &response);
-    request.headers.insert("dpop", proof());
+    request.headers.insert("dpop", proof().await);
     assert_eq!(request.proof(URI_OF_B).nonce.as_deref(), Some("n1"));
     let plain = calls.exchange.token(&alice, "service-b").await.unwrap();
-    assert!(
-        calls
-            .exchange
-            .proof(&plain, &Method::GET, &url)
-            .unwrap()
-            .is_none()
-    );
+    let proof = calls.exchange.proof(&plain, &Method::GET, &url).await;
+    assert!(proof.unwrap().is_none());
 }

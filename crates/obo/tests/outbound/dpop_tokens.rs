@@ -33,9 +33,13 @@ pub(crate) fn signing_key(key: &TestKey) -> SigningKey {
     SigningKey::from_pem(algorithm, &Secret::new(key.private_pem())).unwrap()
 }
 
+pub(crate) fn own(key: &TestKey) -> DpopKey {
+    DpopKey::new(signing_key(key)).unwrap()
+}
+
 pub(crate) fn new_key() -> (TestKey, DpopKey) {
     let key = TestKey::generate(TestAlg::Es256);
-    let own = DpopKey::new(signing_key(&key)).unwrap();
+    let own = own(&key);
     (key, own)
 }
 
@@ -90,7 +94,7 @@ async fn each_attempt_has_its_own_proof() {
     for alg in [TestAlg::Es256, TestAlg::Rs256, TestAlg::EdDsa] {
         let before = setup.idp.requests().len();
         let key = TestKey::generate(alg);
-        let exchange = exchange(setup.builder(), &DpopKey::new(signing_key(&key)).unwrap());
+        let exchange = exchange(setup.builder(), &own(&key));
         setup.idp.fault_once(Endpoint::Token, Fault::Status(503));
         for user in ["alice", "bob", "alice"] {
             let token = call(&exchange, &setup.caller(user).await).await.unwrap();
@@ -312,7 +316,7 @@ async fn replaced_key_has_its_own_tokens() {
         (&second, 2),
         (&first, 2),
     ] {
-        key.replace(signing_key(current)).unwrap();
+        key.replace(own(current)).unwrap();
         let token = claims(&call(&exchange, &alice).await.unwrap());
         assert_eq!(token["cnf"]["jkt"], current.thumbprint());
         assert_eq!(setup.idp.token_requests(), requests);
@@ -345,11 +349,12 @@ async fn key_in_file_is_read_again() {
     let broken = DpopKey::from_file(Algorithm::Es256, &path);
     let error = setup.builder().dpop(broken).build().unwrap_err();
     assert_eq!(error.field(), "dpop_key");
-    assert!(
-        DpopKey::from_file(Algorithm::Es256, &path)
-            .replace(signing_key(&first))
-            .is_err()
-    );
+    let of_file = DpopKey::from_file(Algorithm::Es256, &path);
+    assert!(of_file.replace(own(&first)).is_err());
+    let (_, other) = new_key();
+    let before = other.thumbprint();
+    assert!(other.replace(of_file).is_err());
+    assert_eq!(other.thumbprint(), before);
     fs::remove_file(&path).unwrap();
 }
 

@@ -27,6 +27,7 @@ mod destinations;
 mod discovery;
 mod dpop_calls;
 mod dpop_late;
+mod dpop_signer;
 mod dpop_tokens;
 mod error_responses;
 mod introspect_issued;

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,7 +7,7 @@ use serde::Serialize;
 
 use crate::binding::thumbprint::Thumbprint;
 use crate::error::ConfigError;
-use crate::jose::crypto::{Algorithm, digest};
+use crate::jose::crypto::{Algorithm, PublicKey, digest};
 use crate::jose::jwk::PublicJwk;
 use crate::jose::signing::{SigningKey, compact_jws};
 use crate::secret::Secret;
@@ -59,6 +60,7 @@ pub struct PublicProofKey {
     thumbprint: Thumbprint,
     /// The encoded header and its dot.
     header: String,
+    key: Arc<PublicKey>,
 }
 
 /// What a proof says (RFC 9449 section 4.2).
@@ -129,18 +131,25 @@ impl PublicProofKey {
     ///
     /// Fails if the JWK is not a public key for `algorithm`.
     pub fn new(algorithm: Algorithm, jwk: &str) -> Result<Self, ConfigError> {
-        let wrong = |problem: &str| {
-            let problem = format!("the JWK {problem} ({})", algorithm.name());
+        let alg = algorithm.name();
+        let wrong = |problem: &str, seen: &str| {
+            let problem = format!("the JWK {problem} ({alg}){seen}");
             ConfigError::new("dpop_key", problem)
         };
-        let jwk = PublicJwk::parse(jwk).map_err(wrong)?;
-        let (_, members) = jwk.key(algorithm).map_err(wrong)?;
-        let (alg, jwk) = (algorithm.name(), members.json().concat());
+        let jwk = PublicJwk::parse(jwk).map_err(|problem| wrong(problem, ""))?;
+        let (key, members) = jwk.key(algorithm).map_err(|problem| {
+            let fitting = jwk.first_algorithm().ok();
+            let other = fitting.filter(|fitting| *fitting != algorithm);
+            let seen = other.map(|other| format!(": it is a key for {}", other.name()));
+            wrong(problem, &seen.unwrap_or_default())
+        })?;
+        let jwk = members.json().concat();
         let header = format!(r#"{{"typ":"dpop+jwt","alg":"{alg}","jwk":{jwk}}}"#);
         Ok(Self {
             algorithm,
             thumbprint: Thumbprint::of_members(&members),
             header: URL_SAFE_NO_PAD.encode(header) + ".",
+            key: Arc::new(key),
         })
     }
 
@@ -164,6 +173,11 @@ impl PublicProofKey {
         input.push_str(&self.header);
         URL_SAFE_NO_PAD.encode_string(json, &mut input);
         input
+    }
+
+    /// Whether this key has signed the text, to find a signer that has another key.
+    pub fn verifies(&self, signing_input: &str, signature: &[u8]) -> bool {
+        self.key.verifies(signing_input.as_bytes(), signature)
     }
 
     /// The thumbprint of the key.

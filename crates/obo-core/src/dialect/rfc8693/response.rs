@@ -267,11 +267,11 @@ impl Rfc8693 {
         if grant.exchange().is_some_and(is_of_another) {
             return Err(unusable("the issued token is of another subject"));
         }
-        if let Some(key) = grant.proof_key() {
+        if let Some(thumbprint) = grant.thumbprint() {
             let jkt = claims.get("cnf").and_then(|cnf| json::member(cnf, "jkt"));
             let jkt = jkt.and_then(json::text);
             let jkt = jkt.and_then(|jkt| Thumbprint::parse(&jkt));
-            if jkt.as_ref() != Some(key.thumbprint()) {
+            if jkt.as_ref() != Some(thumbprint) {
                 return Err(unusable(
                     "the issued token is not bound to the key of the proof: `jkt` in its `cnf` is missing or of another key",
                 ));
@@ -289,7 +289,7 @@ impl Rfc8693 {
 }
 
 fn scheme_of(grant: &Grant) -> TokenScheme {
-    match grant.proof_key() {
+    match grant.thumbprint() {
         Some(_) => TokenScheme::Dpop,
         None => TokenScheme::Bearer,
     }

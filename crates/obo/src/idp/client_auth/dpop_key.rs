@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use obo_core::binding::Thumbprint;
-use obo_core::binding::dpop::ProofKey;
-use obo_core::{Algorithm, ConfigError, SigningKey};
+use obo_core::binding::dpop::{ProofKey, PublicProofKey};
+use obo_core::{Algorithm, ConfigError, SigningKey, TokenEndpointError};
 
 use super::file::CredentialFile;
 use super::key_file::{KeyFile, KeySource, Loaded};
+use super::proof_signer::ProofSigner;
+use super::remote_signer::RemoteSigner;
 
 /// The key that this service's tokens are bound to, for
 /// [`TokenExchangeBuilder::dpop`](crate::exchange::TokenExchangeBuilder::dpop) (DPoP, RFC 9449).
@@ -33,7 +35,7 @@ pub struct DpopKey(Arc<Inner>);
 struct Inner {
     file: Option<Arc<KeyFile>>,
     /// Empty until the file was usable once.
-    current: ArcSwapOption<ProofKey>,
+    current: ArcSwapOption<ProofSigner>,
     /// The content of the file that the current key is of.
     loaded: ArcSwapOption<Loaded>,
 }
@@ -65,36 +67,98 @@ impl DpopKey {
         Self::of(Some(Arc::new(file)), None)
     }
 
-    fn of(file: Option<Arc<KeyFile>>, key: Option<ProofKey>) -> Self {
+    /// Binds tokens to a key that a KMS or an HSM holds, and lets it sign.
+    ///
+    /// `public_jwk` is the public half of the key as a JWK. `sign` gets the bytes to sign for each
+    /// proof: that of a request for a token, and that of each call with a bound token, attempts
+    /// included. It returns the signature in the form of RFC 7518 section 3. For ECDSA that is the
+    /// two numbers in a row, where many services return DER. It must finish within the exchange's
+    /// [deadline](crate::exchange::TokenExchangeBuilder::deadline), which counts anew for each call,
+    /// and must not block: use `tokio::task::spawn_blocking` for a client that blocks.
+    ///
+    /// It must sign with this key always, so name a version of the key, not an alias. The first
+    /// signature is verified, and the next one after a server has rejected a proof. One of another
+    /// key is an error. For a new key, see [`replace`](Self::replace).
+    ///
+    /// If it fails, the call is not made. The class of its failure decides what happens next: a
+    /// request for a token is retried after a `Transient` one, and not after a
+    /// `ClientMisconfigured` one. A call is not retried.
+    ///
+    /// ```
+    /// use obo::ConfigError;
+    /// use obo::client::DpopKey;
+    /// use obo::policy::Algorithm;
+    /// use obo::token_endpoint::{ErrorClass, TokenEndpointError};
+    ///
+    /// # #[derive(Clone)] struct Kms;
+    /// # impl Kms {
+    /// #     async fn sign(&self, _: &str, _: &[u8]) -> std::io::Result<Vec<u8>> { Ok(vec![]) }
+    /// # }
+    /// fn dpop_key(kms: Kms, public_jwk: &str) -> Result<DpopKey, ConfigError> {
+    ///     DpopKey::with_signer(Algorithm::Es256, public_jwk, move |input| {
+    ///         let kms = kms.clone();
+    ///         async move {
+    ///             kms.sign("keys/dpop/3", &input).await.map_err(|error| {
+    ///                 TokenEndpointError::new(ErrorClass::Transient, format!("the KMS: {error}"))
+    ///             })
+    ///         }
+    ///     })
+    /// }
+    /// # let jwk = r#"{"kty":"EC","crv":"P-256","x":"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs",
+    /// #     "y":"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA"}"#;
+    /// # let thumbprint = dpop_key(Kms, jwk)?.thumbprint().unwrap();
+    /// # assert_eq!(thumbprint.to_string(), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
+    /// # Ok::<(), ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if `public_jwk` is not a public key for `algorithm`, or has a private member.
+    pub fn with_signer<S, F>(
+        algorithm: Algorithm,
+        public_jwk: &str,
+        sign: S,
+    ) -> Result<Self, ConfigError>
+    where
+        S: Fn(Vec<u8>) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Vec<u8>, TokenEndpointError>> + Send + 'static,
+    {
+        let public = PublicProofKey::new(algorithm, public_jwk)?;
+        let signer = RemoteSigner::new(algorithm, sign);
+        Ok(Self::of(None, Some(ProofSigner::remote(public, signer))))
+    }
+
+    fn of(file: Option<Arc<KeyFile>>, signer: Option<ProofSigner>) -> Self {
         Self(Arc::new(Inner {
             file,
-            current: ArcSwapOption::from_pointee(key),
+            current: ArcSwapOption::from_pointee(signer),
             loaded: ArcSwapOption::empty(),
         }))
     }
 
-    /// Replaces the key from the next call on. Cached tokens are bound to the old key, so new ones
-    /// are fetched.
+    /// Replaces the key by another one, here or elsewhere, from the next call on. Cached tokens are
+    /// bound to the old key, so new ones are fetched. A call that is under way keeps the old key for
+    /// its token and its proofs.
     ///
     /// # Errors
     ///
-    /// Fails as [`new`](Self::new) does, and for a key of a file, which is replaced in the file.
-    pub fn replace(&self, key: SigningKey) -> Result<(), ConfigError> {
-        if self.0.file.is_some() {
+    /// Fails if this key or the new one is that of a file. Such a key is replaced in its file.
+    pub fn replace(&self, new: Self) -> Result<(), ConfigError> {
+        if self.0.file.is_some() || new.0.file.is_some() {
             let problem = "is the key of a file; replace it in the file";
             return Err(ConfigError::new("dpop_key", problem));
         }
-        self.0.current.store(Some(Arc::new(ProofKey::new(key)?)));
+        self.0.current.store(new.current());
         Ok(())
     }
 
     /// The thumbprint of the current key, the `jkt` of tokens; `None` before the key of a file was
     /// read.
     pub fn thumbprint(&self) -> Option<Thumbprint> {
-        self.current().map(|key| *key.thumbprint())
+        self.current().map(|signer| *signer.thumbprint())
     }
 
-    pub(crate) fn current(&self) -> Option<Arc<ProofKey>> {
+    pub(crate) fn current(&self) -> Option<Arc<ProofSigner>> {
         self.0.current.load_full()
     }
 
@@ -125,7 +189,7 @@ impl DpopKey {
 
     fn take(&self, loaded: Arc<Loaded>) -> Result<(), ConfigError> {
         let key = ProofKey::new(loaded.key.clone())?;
-        self.0.current.store(Some(Arc::new(key)));
+        self.0.current.store(Some(Arc::new(key.into())));
         self.0.loaded.store(Some(loaded));
         Ok(())
     }
@@ -133,7 +197,7 @@ impl DpopKey {
 
 impl From<ProofKey> for DpopKey {
     fn from(key: ProofKey) -> Self {
-        Self::of(None, Some(key))
+        Self::of(None, Some(key.into()))
     }
 }
 

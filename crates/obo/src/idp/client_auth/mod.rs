@@ -24,6 +24,8 @@ mod dpop_key;
 mod file;
 mod key_file;
 mod private_key_jwt;
+mod proof_signer;
+mod remote_signer;
 mod self_signed_tls_client_auth;
 mod tls_client_auth;
 
@@ -38,6 +40,7 @@ pub use client_secret_jwt::ClientSecretJwt;
 pub use client_secret_post::ClientSecretPost;
 pub use dpop_key::DpopKey;
 pub use private_key_jwt::PrivateKeyJwt;
+pub(crate) use proof_signer::{ProofSigner, Proving};
 pub use self_signed_tls_client_auth::SelfSignedTlsClientAuth;
 pub use tls_client_auth::TlsClientAuth;
 

@@ -13,7 +13,8 @@ use obo_core::{
 use super::assertion::{self, OwnAssertion, misconfigured};
 use super::file::CredentialFile;
 use super::key_file::{Certificate, KeyFile, KeySource, ReadKey};
-use super::{Attempt, Authenticating, ClientAuth, Closure, Given};
+use super::remote_signer::RemoteSigner;
+use super::{Attempt, Authenticating, ClientAuth};
 
 /// `private_key_jwt`: an assertion signed with this service's own key, new for each attempt and
 /// valid for a minute.
@@ -31,7 +32,6 @@ use super::{Attempt, Authenticating, ClientAuth, Closure, Given};
 /// subject.
 #[derive(Clone, Debug)]
 pub struct PrivateKeyJwt {
-    algorithm: Algorithm,
     signer: Signer,
     assertion: OwnAssertion,
     mistake: Option<ConfigError>,
@@ -41,10 +41,8 @@ pub struct PrivateKeyJwt {
 enum Signer {
     Key(SigningKey),
     File(Arc<KeyFile>),
-    Remote(Closure<RemoteSigner>),
+    Remote(RemoteSigner),
 }
-
-type RemoteSigner = dyn Fn(Vec<u8>) -> Given<Vec<u8>> + Send + Sync;
 
 impl PrivateKeyJwt {
     /// Authenticates with this key.
@@ -117,15 +115,14 @@ impl PrivateKeyJwt {
         S: Fn(Vec<u8>) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Vec<u8>, TokenEndpointError>> + Send + 'static,
     {
-        let signer = Arc::new(move |input| Box::pin(sign(input)) as _);
-        Self::of(algorithm, kid, Signer::Remote(Closure(signer)))
+        let signer = RemoteSigner::new(algorithm, sign);
+        Self::of(algorithm, kid, Signer::Remote(signer))
     }
 
     fn of(algorithm: Algorithm, kid: Option<&str>, signer: Signer) -> Self {
         let mut assertion = OwnAssertion::new(algorithm.name());
         assertion.header = assertion.header.with_kid(kid);
         Self {
-            algorithm,
             signer,
             assertion,
             mistake: None,
@@ -209,34 +206,13 @@ impl PrivateKeyJwt {
         };
         let input = self.assertion.signing_input(header, attempt)?;
         let signature = match (&self.signer, key) {
-            (Signer::Remote(sign), _) => {
-                let signature = sign.0(input.clone().into_bytes()).await?;
-                check_length(self.algorithm, &signature)?;
-                Some(signature)
-            }
+            (Signer::Remote(signer), _) => Some(signer.sign(&input).await?),
             (_, key) => key.and_then(|key| key.sign(input.as_bytes())),
         };
         let signature =
             signature.ok_or_else(|| misconfigured("the client assertion could not be signed"))?;
         Ok(compact_jws(&input, &signature))
     }
-}
-
-/// Rejects a signature that is not in the form of a JWS, which the server would not explain.
-fn check_length(algorithm: Algorithm, signature: &[u8]) -> Result<(), TokenEndpointError> {
-    let (fits, expected) = match algorithm {
-        Algorithm::Es256 | Algorithm::Ed25519 => (signature.len() == 64, "64"),
-        Algorithm::Es384 => (signature.len() == 96, "96"),
-        _ => (signature.len() >= 256, "256 or more"),
-    };
-    if fits {
-        return Ok(());
-    }
-    Err(misconfigured(format!(
-        "the signer returned {} bytes for {}, whose signatures have {expected} in a JWS; convert DER to the form of a JWS",
-        signature.len(),
-        algorithm.name(),
-    )))
 }
 
 impl ClientAuth for PrivateKeyJwt {

@@ -114,7 +114,7 @@ impl Endpoint {
     ) -> Result<Response<Bytes>, AskError> {
         let settings = &self.settings;
         let sender = Sender {
-            proof_key: None,
+            signer: None,
             has_certificate: false,
             client: &settings.client,
             clock: &self.clock,

@@ -71,7 +71,7 @@ impl Settings {
     /// What is recorded of a call with a token for `grant`.
     pub(super) fn call_with<'c>(&'c self, grant: &'c Grant) -> observe::Call<'c> {
         observe::Call {
-            key: grant.proof_key().map(|key| key.thumbprint()),
+            key: grant.thumbprint(),
             ..self.call_of(grant.subject())
         }
     }

@@ -84,7 +84,7 @@ impl Engine {
         let Some(hit) = cached else {
             return self.exchange(place, wanted, is_recorded);
         };
-        let proof_key = wanted.grant.proof_key().cloned();
+        let signer = wanted.signer.clone();
         let token = match hit.outcome {
             Ok(token) => token,
             Err(error) => return self.failed(error, wanted.grant.subject(), is_recorded),
@@ -100,7 +100,7 @@ impl Engine {
             token,
             source: TokenSource::Cache,
             place,
-            proof_key,
+            signer,
         }))))
     }
 
@@ -118,7 +118,7 @@ impl Engine {
         if let Some(error) = self.rejected(&wanted) {
             return self.failed(error, caller, is_recorded);
         }
-        let proof_key = wanted.grant.proof_key().cloned();
+        let signer = wanted.signer.clone();
         let (caller, is_fresh) = (caller.cloned(), wanted.grant.is_fresh());
         match self.join(place, wanted, is_fresh) {
             Ok((flight, is_first)) => {
@@ -129,7 +129,7 @@ impl Engine {
                     target,
                     joined_at: (!is_first).then(Instant::now),
                     is_recorded,
-                    proof_key,
+                    signer,
                 };
                 ResponseFuture(State::Waiting(flight, Box::new(waiter)))
             }
@@ -293,7 +293,7 @@ impl Engine {
 
     async fn fetch(self: &Arc<Self>, wanted: &Wanted, place: &Place, start: Instant) -> Outcome {
         let deadline = start + self.settings.deadline;
-        if wanted.grant.proof_key().is_some()
+        if wanted.signer.is_some()
             && let Some(dpop) = &self.settings.dpop
         {
             // For the next call: this one has its key.
@@ -361,6 +361,7 @@ impl Engine {
         let with_actor = Wanted {
             grant: request.clone().with_actor(actor.clone()).into(),
             dialect: wanted.dialect.clone(),
+            signer: wanted.signer.clone(),
         };
         let sent = SentActor {
             token: actor,

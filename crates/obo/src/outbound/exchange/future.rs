@@ -2,7 +2,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use obo_core::binding::dpop::ProofKey;
 use obo_core::{Caller, Target};
 use tokio::time::Instant;
 
@@ -10,6 +9,7 @@ use super::cache::Place;
 use super::engine::Engine;
 use super::entries::Outcome;
 use super::{Exchanged, TokenSource};
+use crate::idp::client_auth::ProofSigner;
 use crate::idp::flight::{Flight, Interrupted};
 use crate::observe;
 use crate::outbound::error::{ExchangeError, ExchangeErrorKind};
@@ -33,8 +33,8 @@ pub(super) struct Waiter {
     /// When it joined the exchange of another call; `None` if it started the exchange.
     pub(super) joined_at: Option<Instant>,
     pub(super) is_recorded: bool,
-    /// The key that the token is bound to.
-    pub(super) proof_key: Option<Arc<ProofKey>>,
+    /// Of the key that the token is bound to.
+    pub(super) signer: Option<Arc<ProofSigner>>,
 }
 
 impl Waiter {
@@ -47,7 +47,7 @@ impl Waiter {
         });
         if self.is_recorded {
             let call = observe::Call {
-                key: self.proof_key.as_ref().map(|key| key.thumbprint()),
+                key: self.signer.as_ref().map(|signer| signer.thumbprint()),
                 ..self.engine.settings.call_of(self.caller.as_ref())
             };
             match (&issued, self.joined_at) {
@@ -64,7 +64,7 @@ impl Waiter {
             token,
             source: TokenSource::Exchange,
             place: self.place,
-            proof_key: self.proof_key.clone(),
+            signer: self.signer.clone(),
         })
     }
 }

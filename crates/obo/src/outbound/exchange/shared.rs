@@ -75,7 +75,7 @@ impl Engine {
     /// time is left, or the caller is refused meanwhile.
     fn adopt(&self, stored: StoredToken, wanted: &Wanted, place: &Place) -> Option<IssuedToken> {
         let is_bound = stored.token.scheme() == TokenScheme::Dpop;
-        if is_bound != wanted.grant.proof_key().is_some() {
+        if is_bound != wanted.grant.thumbprint().is_some() {
             return None;
         }
         let now = self.settings.clock.now();

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use obo_core::binding::Proven;
-use obo_core::binding::dpop::ProofKey;
 use obo_core::dialect::Registration;
 use obo_core::{
     BearerToken, Caller, ErrorClass, Grant, IntrospectionResponse, IssuedToken, Target,
@@ -91,7 +90,7 @@ impl TokenEndpoint {
             clock: &settings.clock,
             accept: "application/json",
             patience,
-            proof_key: grant.proof_key().map(|key| &**key),
+            signer: wanted.signer.as_deref(),
             has_certificate: settings.certificate.is_some(),
         };
         let certificate = settings.certificate();
@@ -106,7 +105,7 @@ impl TokenEndpoint {
                 token_endpoint(metadata, is_mutual_tls)
             });
             let response = response.await?;
-            if sender.proof_key.is_none() || !demands_nonce(&response) {
+            if sender.signer.is_none() || !demands_nonce(&response) {
                 break response;
             }
             if has_retried || !has_nonce(response.headers()) {
@@ -125,6 +124,10 @@ impl TokenEndpoint {
         });
         let issued = issued.map_err(|error| {
             let error = error.with_status(response.status());
+            if let (Some(signer), Some("invalid_dpop_proof")) = (sender.signer, error.oauth_code())
+            {
+                signer.doubt();
+            }
             match &unlisted {
                 Some(grant) if self.lacks_grant(&error) => without_grant(error, grant),
                 _ => error,
@@ -142,7 +145,7 @@ impl TokenEndpoint {
                 let caller = grant.subject();
                 let caller = caller.filter(|_| !dialect.has_pairwise_subjects());
                 let proven = Proven {
-                    key: sender.proof_key.map(ProofKey::thumbprint),
+                    key: grant.thumbprint(),
                     certificate: certificate.as_ref(),
                 };
                 let introspected = self.introspected(sender, issued, target, caller, proven);
@@ -167,7 +170,7 @@ impl TokenEndpoint {
         })?;
         let form = TokenRequest::introspection(token);
         let sender = Sender {
-            proof_key: None,
+            signer: None,
             ..sender
         };
         let sent = self.endpoint.post(sender, form, introspection_endpoint);
@@ -219,7 +222,7 @@ fn without_nonce(has_retried: bool) -> TokenEndpointError {
 /// one.
 fn check_scheme(grant: &Grant, issued: IssuedToken) -> Result<IssuedToken, TokenEndpointError> {
     let is_bound = issued.scheme() == TokenScheme::Dpop;
-    match is_bound == grant.proof_key().is_some() {
+    match is_bound == grant.thumbprint().is_some() {
         true => Ok(issued),
         false if is_bound => Err(TokenEndpointError::unusable(
             "the issued token is bound to a key, but the request had no proof of one",

@@ -3,17 +3,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{HeaderMap, HeaderValue, Method};
-use obo_core::binding::dpop::ProofKey;
+use obo_core::binding::Thumbprint;
 use obo_core::{
-    Algorithm, Caller, ConfigError, ExchangeRequest, IssuedToken, Issuer, Target, UnixTime,
+    Algorithm, Caller, ConfigError, ExchangeRequest, IssuedToken, Issuer, Target,
+    TokenEndpointError, UnixTime,
 };
+use tokio::time::Instant;
 use tower_service::Service;
 
 use super::cache::Place;
 use super::engine::Engine;
 use super::future::ResponseFuture;
 use super::wanted::Wanted;
-use crate::idp::client_auth::DpopKey;
+use crate::idp::client_auth::{DpopKey, ProofSigner, Proving};
 use crate::observe;
 use crate::outbound::destination::Found;
 use crate::outbound::error::{ExchangeError, ExchangeErrorKind};
@@ -68,8 +70,8 @@ pub struct Exchanged {
     pub(super) token: IssuedToken,
     pub(super) source: TokenSource,
     pub(super) place: Place,
-    /// The key that the token is bound to.
-    pub(super) proof_key: Option<Arc<ProofKey>>,
+    /// Of the key that the token is bound to.
+    pub(super) signer: Option<Arc<ProofSigner>>,
 }
 
 impl Exchanged {
@@ -81,6 +83,13 @@ impl Exchanged {
     /// Returns the source of the token.
     pub fn source(&self) -> TokenSource {
         self.source
+    }
+
+    /// The called service has rejected a proof.
+    pub(in crate::outbound) fn doubt_signer(&self) {
+        if let Some(signer) = &self.signer {
+            signer.doubt();
+        }
     }
 }
 
@@ -167,21 +176,42 @@ impl TokenExchange {
     ///
     /// # Errors
     ///
-    /// Fails if the operating system has no random bytes, or if the key cannot sign.
-    pub fn proof(
+    /// Fails if the operating system has no random bytes, if the key cannot sign, or if its signer
+    /// does not sign within the [`deadline`](super::TokenExchangeBuilder::deadline).
+    pub async fn proof(
         &self,
         exchanged: &Exchanged,
         method: &Method,
         uri: &str,
     ) -> Result<Option<HeaderValue>, ExchangeError> {
-        let Some(key) = &exchanged.proof_key else {
-            return Ok(None);
+        let proof = match self.prove(exchanged, method, uri) {
+            None => return Ok(None),
+            Some(Ok(proving)) => self.proven(proving).await,
+            Some(Err(error)) => Err(error),
         };
-        let token = Some(exchanged.token.expose());
-        let now = self.0.settings.clock.now();
-        let proof = self.0.nonces.prove(key, method.as_str(), uri, token, now);
         let proof = proof.map_err(|error| ExchangeError::of_token_endpoint(None, error))?;
         Ok(Some(proof))
+    }
+
+    /// Starts a proof, if the token is bound to a key.
+    pub(in crate::outbound) fn prove(
+        &self,
+        exchanged: &Exchanged,
+        method: &Method,
+        uri: &str,
+    ) -> Option<Result<Proving, TokenEndpointError>> {
+        let signer = exchanged.signer.as_ref()?;
+        let token = Some(exchanged.token.expose());
+        let (nonces, now) = (&self.0.nonces, self.0.settings.clock.now());
+        Some(nonces.prove(signer, method.as_str(), uri, token, now))
+    }
+
+    /// Waits for a proof.
+    pub(in crate::outbound) fn proven(
+        &self,
+        proving: Proving,
+    ) -> impl Future<Output = Result<HeaderValue, TokenEndpointError>> + use<> {
+        proving.before(Instant::now() + self.0.settings.deadline)
     }
 
     /// Keeps the nonce for proofs that a response to `uri` may have in its `DPoP-Nonce` header.
@@ -192,11 +222,22 @@ impl TokenExchange {
         self.0.nonces.keep(uri, headers);
     }
 
+    /// Reads the file of the key to which tokens are bound again, if there is one
+    /// ([`DpopKey::from_file`]).
+    ///
+    /// Each request for a token does so afterwards. Call this to use a new key before the cached
+    /// tokens of the old one end. A file that is not usable is logged, and its last key stays in
+    /// use.
+    pub async fn renew_dpop_key(&self) {
+        if let Some(key) = &self.0.settings.dpop {
+            key.renew().await;
+        }
+    }
+
     /// The algorithm of the proofs, if tokens can be bound to a key
     /// ([`dpop`](super::TokenExchangeBuilder::dpop)).
     pub fn proof_algorithm(&self) -> Option<Algorithm> {
-        let key = self.0.settings.dpop.as_ref().and_then(DpopKey::current)?;
-        Some(key.public().algorithm())
+        Some(self.current_signer()?.public().algorithm())
     }
 
     /// Whether tokens can be bound to a key.
@@ -204,20 +245,40 @@ impl TokenExchange {
         self.0.settings.dpop.is_some()
     }
 
-    /// The key for the tokens of a destination, if they are bound to one.
-    pub(in crate::outbound) fn proof_key(
+    /// Of the key for the tokens of a destination, if they are bound to one.
+    pub(in crate::outbound) fn signer(
         &self,
         found: &Found,
-    ) -> Result<Option<Arc<ProofKey>>, ExchangeError> {
+    ) -> Result<Option<Arc<ProofSigner>>, ExchangeError> {
         if !found.is_bound {
             return Ok(None);
         }
-        let key = self.0.settings.dpop.as_ref().and_then(DpopKey::current);
         let without = || {
             let kind = ExchangeErrorKind::ClientMisconfigured;
             ExchangeError::new(kind, Some(&found.target), WITHOUT_KEY)
         };
-        key.map(Some).ok_or_else(without)
+        self.current_signer().map(Some).ok_or_else(without)
+    }
+
+    /// Of the key with this thumbprint, which must be the current one.
+    fn signer_of(
+        &self,
+        thumbprint: &Thumbprint,
+        target: &Target,
+    ) -> Result<Arc<ProofSigner>, ExchangeError> {
+        let current = self.current_signer();
+        let signer = current.filter(|signer| signer.thumbprint() == thumbprint);
+        signer.ok_or_else(|| {
+            let problem = format!(
+                "the request binds its token to the key {thumbprint}, which is not the current key of \
+                 `TokenExchangeBuilder::dpop`; pass `DpopKey::thumbprint` of that one"
+            );
+            ExchangeError::new(ExchangeErrorKind::ClientMisconfigured, Some(target), problem)
+        })
+    }
+
+    fn current_signer(&self) -> Option<Arc<ProofSigner>> {
+        self.0.settings.dpop.as_ref().and_then(DpopKey::current)
     }
 
     /// The cached token, or a future of it.
@@ -264,7 +325,15 @@ impl Service<ExchangeRequest> for TokenExchange {
     }
 
     fn call(&mut self, request: ExchangeRequest) -> ResponseFuture {
-        self.request(request)
+        let bound_to = request.thumbprint();
+        let signer = bound_to.map(|thumbprint| self.signer_of(thumbprint, request.target()));
+        match signer.transpose() {
+            Ok(signer) => self.request(Wanted::new(request, None, signer)),
+            Err(error) => {
+                self.not_made(&error, Some(request.subject()));
+                ResponseFuture::failed(error)
+            }
+        }
     }
 }
 

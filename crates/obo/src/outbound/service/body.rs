@@ -124,7 +124,11 @@ impl Watch {
         is_unauthenticated(trailers)
             && match refusal_in(trailers, self.bound.is_some()) {
                 // Another token would be refused in the same way.
-                Refusal::Proof | Refusal::Nonce => false,
+                Refusal::Proof => {
+                    self.exchanged.doubt_signer();
+                    false
+                }
+                Refusal::Nonce => false,
                 Refusal::Token | Refusal::StepUp(_) => true,
             }
     }

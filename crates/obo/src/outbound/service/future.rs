@@ -5,8 +5,8 @@ use std::task::{Context, Poll, ready};
 
 use futures_util::future::Either;
 use http::request::Parts;
-use http::{Request, Response, header};
-use obo_core::Target;
+use http::{HeaderValue, Request, Response, header};
+use obo_core::{Caller, Target, TokenEndpointError};
 use pin_project_lite::pin_project;
 use tower::ServiceExt as _;
 use tower::util::Oneshot;
@@ -16,9 +16,10 @@ use super::body::{ResponseBody, watched};
 use super::downstream::{Refusal, refusal};
 use super::replay::{Again, Resend};
 use crate::box_error::BoxError;
+use crate::idp::client_auth::{Given, Proving};
 use crate::idp::proofs::{DPOP, DPOP_NONCE, has_nonce};
 use crate::observe;
-use crate::outbound::error::{CallError, ExchangeError, ExchangeErrorKind};
+use crate::outbound::error::{CallError, ExchangeError};
 use crate::outbound::exchange::{Exchanged, ResponseFuture as Exchanging, TokenExchange, Wanted};
 use crate::polled::polled_after_completion;
 
@@ -54,6 +55,10 @@ pin_project! {
             // Taken when the token arrives.
             pending: Option<Pending<S, B>>,
         },
+        Signing {
+            // Boxed, since only a key elsewhere needs it. Taken when the proof arrives.
+            signing: Option<Box<Signing<S, B>>>,
+        },
         Calling {
             #[pin]
             future: Either<S::Future, Oneshot<S, Request<B>>>,
@@ -80,18 +85,37 @@ impl<S: Clone, B> Pending<S, B> {
     }
 }
 
-/// What the proofs of a request need.
+/// A request whose proof is signed elsewhere.
+struct Signing<S, B> {
+    proof: Given<HeaderValue>,
+    exchanged: Exchanged,
+    pending: Pending<S, B>,
+}
+
+/// What the proofs of a request need, and what is recorded of a request without one.
 pub(super) struct Bound {
     /// Of the request as it is sent, without its query.
     pub(super) url: String,
     /// How many requests were sent.
     attempts: u32,
+    caller: Option<Caller>,
+    target: Option<Arc<Target>>,
+}
+
+/// Records a call that is not made, since it has no proof that the called service accepts.
+fn unproven(
+    exchange: &TokenExchange,
+    bound: Option<&Bound>,
+    error: TokenEndpointError,
+) -> CallError {
+    let target = bound.and_then(|bound| bound.target.as_deref());
+    let error = ExchangeError::of_token_endpoint(target, error);
+    exchange.not_made(&error, bound.and_then(|bound| bound.caller.as_ref()));
+    CallError::Exchange(error)
 }
 
 /// The most requests of one call.
 const ATTEMPTS: u32 = 2;
-
-const UNUSABLE: ExchangeErrorKind = ExchangeErrorKind::ResponseUnusable;
 
 /// A response that demands a nonce in the proof.
 #[derive(Clone, Copy, Default)]
@@ -175,13 +199,22 @@ where
             inner: mem::replace(inner, clone),
             is_ready: true,
         };
-        let of_user = wanted.grant.subject().and(wanted.grant.target()).cloned();
+        let (caller, target) = (wanted.grant.subject(), wanted.grant.target());
+        let of_user = caller.and(target).cloned();
+        let bound = url.map(|url| {
+            Box::new(Bound {
+                url,
+                attempts: 0,
+                caller: caller.cloned(),
+                target: target.cloned(),
+            })
+        });
         Self {
             state: State::exchanging(&exchange, wanted, pending),
             exchange,
             of_user,
             second,
-            bound: url.map(|url| Box::new(Bound { url, attempts: 0 })),
+            bound,
         }
     }
 
@@ -210,17 +243,15 @@ where
         }
     }
 
-    fn calling(
+    /// Sends the request with the token. If it needs a proof that is signed elsewhere, waits for it
+    /// first.
+    fn with_token(
         exchange: &TokenExchange,
         bound: Option<&mut Bound>,
         exchanged: Exchanged,
-        pending: Pending<S, B>,
-    ) -> Result<Self, ExchangeError> {
-        let Pending {
-            mut request,
-            mut inner,
-            is_ready,
-        } = pending;
+        mut pending: Pending<S, B>,
+    ) -> Result<Self, CallError> {
+        let request = &mut pending.request;
         let authorization = exchanged.token().authorization().clone();
         request
             .headers_mut()
@@ -229,17 +260,41 @@ where
         request.headers_mut().remove(&DPOP);
         if let Some(bound) = bound {
             bound.attempts += 1;
-            if let Some(proof) = exchange.proof(&exchanged, request.method(), &bound.url)? {
-                request.headers_mut().insert(&DPOP, proof);
+            let proving = exchange.prove(&exchanged, request.method(), &bound.url);
+            match proving.transpose() {
+                Ok(None) => {}
+                Ok(Some(Proving::Signed(proof))) => {
+                    request.headers_mut().insert(&DPOP, proof);
+                }
+                Ok(Some(remote)) => {
+                    let signing = Signing {
+                        proof: Box::pin(exchange.proven(remote)),
+                        exchanged,
+                        pending,
+                    };
+                    return Ok(Self::Signing {
+                        signing: Some(Box::new(signing)),
+                    });
+                }
+                Err(error) => return Err(unproven(exchange, Some(bound), error)),
             }
         }
-        Ok(Self::Calling {
+        Ok(Self::calling(exchanged, pending))
+    }
+
+    fn calling(exchanged: Exchanged, pending: Pending<S, B>) -> Self {
+        let Pending {
+            request,
+            mut inner,
+            is_ready,
+        } = pending;
+        Self::Calling {
             future: match is_ready {
                 true => Either::Left(inner.call(request)),
                 false => Either::Right(inner.oneshot(request)),
             },
             exchanged: Some(exchanged),
-        })
+        }
     }
 }
 
@@ -269,8 +324,26 @@ where
                         polled_after_completion(POLLED)
                     };
                     let bound = this.bound.as_deref_mut();
-                    let calling = State::calling(this.exchange, bound, exchanged, pending);
-                    calling.map_err(CallError::Exchange)?
+                    State::with_token(this.exchange, bound, exchanged, pending)?
+                }
+                StateProjection::Signing { signing } => {
+                    let Some(mut signed) = signing.take() else {
+                        polled_after_completion(POLLED)
+                    };
+                    let Poll::Ready(proof) = signed.proof.as_mut().poll(cx) else {
+                        signed.pending.release();
+                        *signing = Some(signed);
+                        return Poll::Pending;
+                    };
+                    let Signing {
+                        exchanged,
+                        mut pending,
+                        ..
+                    } = *signed;
+                    let bound = this.bound.as_deref();
+                    let proof = proof.map_err(|error| unproven(this.exchange, bound, error))?;
+                    pending.request.headers_mut().insert(&DPOP, proof);
+                    State::calling(exchanged, pending)
                 }
                 StateProjection::Calling { future, exchanged } => {
                     let called = ready!(future.poll(cx));
@@ -294,8 +367,12 @@ where
                     // It is for this service, not for its caller.
                     response.headers_mut().remove(&DPOP_NONCE);
                     let again = match refusal {
+                        None => None,
                         // Another token would be refused in the same way.
-                        None | Some(Refusal::Proof) => None,
+                        Some(Refusal::Proof) => {
+                            exchanged.doubt_signer();
+                            None
+                        }
                         Some(Refusal::Token) => match this.exchange.reject(&exchanged) {
                             false => None,
                             true => second.and_then(Second::pending).map(|(wanted, pending)| {
@@ -304,17 +381,16 @@ where
                         },
                         Some(Refusal::Nonce) => {
                             if let Some(problem) = demand.problem() {
-                                let (target, kind) = (this.of_user.as_deref(), UNUSABLE);
-                                let error = ExchangeError::new(kind, target, problem);
-                                this.exchange.not_made(&error, None);
-                                return Poll::Ready(Err(CallError::Exchange(error)));
+                                let bound = this.bound.as_deref();
+                                let error = TokenEndpointError::unusable(problem);
+                                return Poll::Ready(Err(unproven(this.exchange, bound, error)));
                             }
                             let pending = second.and_then(Second::pending);
                             let sent = pending.map(|(_, pending)| {
                                 let bound = this.bound.as_deref_mut();
-                                State::calling(this.exchange, bound, exchanged.clone(), pending)
+                                State::with_token(this.exchange, bound, exchanged.clone(), pending)
                             });
-                            sent.transpose().map_err(CallError::Exchange)?
+                            sent.transpose()?
                         }
                         // Without a user, the response is passed on.
                         Some(Refusal::StepUp(needed)) => match this.of_user.as_deref() {

@@ -8,7 +8,6 @@ use super::replay::Resend;
 use super::{OutboundLayer, Replay, ResponseBody, ResponseFuture, Source};
 use crate::box_error::BoxError;
 use crate::outbound::error::CallError;
-use crate::outbound::exchange::Wanted;
 
 /// A client whose requests carry tokens. Its two kinds are [`OnBehalfOf`](crate::OnBehalfOf) and
 /// [`AppOnly`](crate::AppOnly).
@@ -101,8 +100,7 @@ where
         if let Err(error) = &wanted {
             exchange.not_made(error, source.caller(request.extensions()));
         }
-        let is_bound = |wanted: &Wanted| wanted.grant.proof_key().is_some();
-        let url = wanted.as_ref().is_ok_and(is_bound);
+        let url = wanted.as_ref().is_ok_and(|wanted| wanted.signer.is_some());
         let url = url.then(|| route.url(request.uri()));
         route.correct_host(&mut request);
         ResponseFuture::new(
