@@ -96,6 +96,7 @@
 //! | for | see |
 //! | --- | --- |
 //! | several issuers, typed claims, introspection | [`Trust`], [`Introspection`] |
+//! | tokens that are bound to a key (DPoP) or a certificate | [`binding::BoundTokens`], [`Rule::bound`] |
 //! | rules for routes and methods | [`Rule`], [`RuleTable`], [`RequireLayer`] |
 //! | paths without a token, CORS preflights | [`BearerAuthLayer`] |
 //! | logouts that reach every replica | [`fleet`], [`logout`] |
@@ -112,9 +113,9 @@
 //! configuration files, and `obo-testkit` is an authorization server for tests.
 //!
 //! The guides are in `docs/guides` of the repository. Start with `protect-an-api` and
-//! `call-on-behalf-of-a-user`. Then see `layer-order`, `introspection`, `background-work`,
-//! `configure-per-authorization-server`, `test-with-the-testkit`, `local-development`, `operations`
-//! and `migrating`.
+//! `call-on-behalf-of-a-user`. Then see `layer-order`, `introspection`, `bound-tokens`,
+//! `background-work`, `configure-per-authorization-server`, `test-with-the-testkit`,
+//! `local-development`, `operations`, `run-a-fleet` and `migrating`.
 //!
 //! # Features
 //!
@@ -187,7 +188,7 @@ pub mod binding {
         BoundTokens, ClientCertificate, OriginalTarget, PeerAddress,
     };
     #[doc(no_inline)]
-    pub use obo_core::binding::certificate::CertificateHeader;
+    pub use obo_core::binding::certificate::{CertificateError, CertificateHeader};
     #[doc(no_inline)]
     pub use obo_core::binding::dpop::ProofError;
     #[doc(no_inline)]
