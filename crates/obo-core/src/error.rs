@@ -150,7 +150,10 @@ pub enum TokenError {
     #[error("this is not an access token: {0}")]
     NotAnAccessToken(&'static str),
     /// Bound to a key (`cnf`) that this service does not check (RFC 8705, RFC 9449).
-    #[error("token is bound to a key (`cnf`), and this service does not check the binding")]
+    #[error(
+        "token is bound to a key or certificate (`cnf`), and this service does not check the binding; \
+         `ResourceServerBuilder::bound_tokens` (`[binding]` in a file) does"
+    )]
     Binding,
     /// Bound to a key (`jkt`), but sent as a plain bearer token (RFC 9449 section 7.2).
     #[error(
@@ -174,7 +177,8 @@ pub enum TokenError {
     AnotherKey,
     /// Bound to a certificate, and the connection has none (RFC 8705 section 3).
     #[error(
-        "token is bound to a certificate (`x5t#S256`), and the client has shown none; it must use mutual TLS"
+        "token is bound to a certificate (`x5t#S256`), and the client has shown none; it must use mutual TLS; the header of a proxy \
+         counts only if the address of the connection is known (`PeerAddress`) and listed (`from`)"
     )]
     MissingCertificate,
     /// Bound to another certificate than that of the connection (RFC 8705 section 3).

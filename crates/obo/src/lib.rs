@@ -96,6 +96,7 @@
 //! | for | see |
 //! | --- | --- |
 //! | several issuers, typed claims, introspection | [`Trust`], [`Introspection`] |
+//! | tokens that are bound to a key (DPoP) or a certificate | [`binding::BoundTokens`], [`Rule::bound`] |
 //! | rules for routes and methods | [`Rule`], [`RuleTable`], [`RequireLayer`] |
 //! | paths without a token, CORS preflights | [`BearerAuthLayer`] |
 //! | logouts that reach every replica | [`fleet`], [`logout`] |
@@ -204,7 +205,7 @@ pub mod binding {
         BoundTokens, ClientCertificate, OriginalTarget, PeerAddress,
     };
     #[doc(no_inline)]
-    pub use obo_core::binding::certificate::CertificateHeader;
+    pub use obo_core::binding::certificate::{CertificateError, CertificateHeader};
     #[doc(no_inline)]
     pub use obo_core::binding::dpop::ProofError;
     #[doc(no_inline)]

@@ -452,7 +452,7 @@ exit code 0
     assert_data_eq!(
         ran.wrong(),
         str![[r#"
-✗ binding token is bound to a key (`cnf`), and this service does not check the binding
+✗ binding token is bound to a key or certificate (`cnf`), and this service does not check the binding; `ResourceServerBuilder::bound_tokens` (`[binding]` in a file) does
 → add a table [binding] to [..]service.toml, which accepts bound tokens with a proof
 exit code 1
 

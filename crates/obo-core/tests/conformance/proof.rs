@@ -221,7 +221,7 @@ fn uri_must_be_equal() {
     let long = format!("\"https://resource.example.org/{}\"", "x".repeat(4096));
     assert!(matches!(
         Draft::new().claim("htu", &long).refusal(),
-        ProofError::OtherUri("path")
+        ProofError::OtherUri { part: "path", .. }
     ));
 }
 

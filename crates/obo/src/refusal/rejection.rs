@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use obo_core::binding::certificate::CertificateError;
 use obo_core::binding::dpop::ProofError;
 use obo_core::challenge::{BearerError, Challenge};
 use obo_core::{Algorithm, Scope, TokenError};
@@ -28,12 +29,17 @@ pub enum Rejection {
     /// Credentials of another scheme than `Bearer`, such as `Basic`: the same response as without
     /// credentials.
     #[error(
-        "the request has credentials of another scheme ({0}), expected `Authorization: Bearer` and the token"
+        "the request has credentials of another scheme ({0}), expected `Authorization: Bearer` and the token{hint}",
+        hint = hint_of_scheme(.0)
     )]
     OtherScheme(&'static str),
     /// Credentials that are sent twice: 400 `invalid_request` (RFC 6750 section 2), gRPC 16.
     #[error("the request is malformed: {0}")]
     InvalidRequest(&'static str),
+    /// A proxy's header with the certificate of the client is malformed: 400 `invalid_request`, gRPC
+    /// 16.
+    #[error("the header with the certificate is malformed: {0}")]
+    CertificateHeader(CertificateError),
     /// The token is refused: 401 `invalid_token`, or 400 `invalid_request` if it is not a token;
     /// gRPC 16.
     #[error(transparent)]
@@ -115,7 +121,7 @@ impl Rejection {
     pub fn code(&self) -> &'static str {
         match self {
             Self::MissingCredentials | Self::OtherScheme(_) => "missing_credentials",
-            Self::InvalidRequest(_) => "invalid_request",
+            Self::InvalidRequest(_) | Self::CertificateHeader(_) => "invalid_request",
             Self::Token(error) => error.code(),
             Self::Proof { error, .. } => error.code(),
             Self::ProofNotRecorded => "proof_not_recorded",
@@ -148,7 +154,7 @@ impl Rejection {
             Self::MissingCredentials | Self::OtherScheme(_) => {
                 unauthenticated(code, "no bearer credentials", Challenge::bare())
             }
-            Self::InvalidRequest(_) => malformed(),
+            Self::InvalidRequest(_) | Self::CertificateHeader(_) => malformed(),
             Self::Token(error) => match BearerError::from(error) {
                 BearerError::InvalidRequest => malformed(),
                 // The reason is for logs only.
@@ -175,6 +181,14 @@ impl Rejection {
             }
         };
         response.with_rejection(self)
+    }
+}
+
+/// The setting that accepts another scheme.
+fn hint_of_scheme(scheme: &str) -> &'static str {
+    match scheme {
+        "DPoP" => "; `BoundTokens::dpop` (`[binding]` in a file) accepts this scheme too",
+        _ => "",
     }
 }
 

@@ -13,6 +13,7 @@ mod issuer;
 mod receiving;
 
 mod any_bytes;
+mod binding_reasons;
 mod bound_certificates;
 mod bound_proofs;
 mod bound_replicas;

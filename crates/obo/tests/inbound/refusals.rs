@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderValue, Request, Response, header};
+use obo::binding::CertificateError;
 use obo::error::TokenError;
 use obo::{BearerAuthLayer, Rejection, Scope, Trust};
 use obo_testkit::{TestAlg, TestKey, TokenBuilder};
@@ -100,6 +101,11 @@ fn each_rejection_has_its_challenge() {
     for (rejection, status, challenge) in [
         (Rejection::MissingCredentials, 401, Some("Bearer")),
         (Rejection::InvalidRequest("x"), 400, Some(INVALID_REQUEST)),
+        (
+            Rejection::CertificateHeader(CertificateError::List),
+            400,
+            Some(INVALID_REQUEST),
+        ),
         (
             TokenError::Credentials("x").into(),
             400,

@@ -10,9 +10,12 @@ use std::sync::Arc;
 
 use super::error::ProofError;
 use crate::error::ConfigError;
+use crate::wire::seen;
 
 /// The longest URI that is read, in bytes.
 pub(super) const MAX_URI: usize = 8 * 1024;
+/// The longest URI in an error, in characters.
+const MAX_SHOWN: usize = 200;
 
 /// The URL under which clients call this service. It may have a path, which stands before the path
 /// of each request.
@@ -131,25 +134,29 @@ impl BaseUrl {
     /// [`ProofError::Uri`] if `htu` is not a URI, [`ProofError::OtherUri`] if it is another one.
     pub fn check(&self, htu: &str, target: &str) -> Result<(), ProofError> {
         let htu = Parts::read(htu).map_err(ProofError::Uri)?;
+        let other = |part| ProofError::OtherUri {
+            part,
+            expected: seen::printable(&self.htu(target), MAX_SHOWN),
+        };
         if htu.origin.is_https != self.origin.is_https {
-            return Err(ProofError::OtherUri("scheme"));
+            return Err(other("scheme"));
         }
         if htu.origin.host != self.origin.host {
-            return Err(ProofError::OtherUri("host"));
+            return Err(other("host"));
         }
         if htu.origin.port != self.origin.port {
-            return Err(ProofError::OtherUri("port"));
+            return Err(other("port"));
         }
         let path = target.split(['?', '#']).next().unwrap_or_default();
         if !path.is_empty() && !path.starts_with('/') || check_characters(path).is_err() {
-            return Err(ProofError::OtherUri("path"));
+            return Err(other("path"));
         }
         let prefix = self.text.get(self.path..).unwrap_or_default();
         let is_same = htu.path.strip_prefix(prefix) == Some(path)
             || normalized(&[htu.path]) == normalized(&[prefix, path]);
         match is_same {
             true => Ok(()),
-            false => Err(ProofError::OtherUri("path")),
+            false => Err(other("path")),
         }
     }
 }

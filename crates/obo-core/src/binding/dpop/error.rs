@@ -58,13 +58,18 @@ pub enum ProofError {
     Uri(&'static str),
     /// `htu` is not the URI of the request.
     #[error(
-        "proof is for another URI: its {0} differs; `htu` must equal the base URL of this service with the path of the request, \
-         so check `base_url`"
+        "proof is for another URI: its {part} differs; expected `htu` {expected}, which is `base_url` with the path of the request"
     )]
-    OtherUri(&'static str),
+    OtherUri {
+        /// What differs: the scheme, the host, the port or the path.
+        part: &'static str,
+        /// The base URL of this service with the path of the request, shortened.
+        expected: String,
+    },
     /// `iat` is too far in the past.
     #[error(
-        "proof was issued {}s ago, and the window is {}s; the client must make a proof for each request",
+        "proof was issued {}s ago, and the window is {}s; the client must make a proof for each request, or its clock or that of \
+         this machine is wrong",
         ago.as_secs(), window.as_secs()
     )]
     Expired {
@@ -118,7 +123,7 @@ impl ProofError {
             Self::InvalidClaim(_) => "proof_invalid_claim",
             Self::Method { .. } => "proof_other_method",
             Self::Uri(_) => "proof_malformed_uri",
-            Self::OtherUri(_) => "proof_other_uri",
+            Self::OtherUri { .. } => "proof_other_uri",
             Self::Expired { .. } => "proof_expired",
             Self::IssuedInFuture { .. } => "proof_issued_in_future",
             Self::OtherToken => "proof_other_token",

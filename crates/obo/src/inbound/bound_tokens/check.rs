@@ -208,7 +208,7 @@ impl BoundCheck {
         match &settings.header {
             Some((header, _)) if self.is_of_proxy(presented.extensions) => {
                 let read = header.read(presented.headers);
-                read.map_err(|_| Rejection::InvalidRequest("the header with the certificate"))
+                read.map_err(Rejection::CertificateHeader)
             }
             _ => Ok(None),
         }
