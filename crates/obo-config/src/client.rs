@@ -46,7 +46,8 @@ use crate::setup::Setup;
 /// it itself. Exchanges [bind tokens](obo::exchange::TokenExchangeBuilder::bound_to_certificate) to
 /// it for destinations with `bind = "certificate"`.
 ///
-/// Other files are read at each attempt. The methods are described at their types in [`obo::client`].
+/// Other files are read at each attempt. The methods are described at their types in
+/// [`obo::client`].
 /// [`Setup::client_auth`] adds your own methods. Unknown keys are rejected. Errors name the field
 /// by its path and quote no value.
 ///

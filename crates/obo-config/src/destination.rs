@@ -93,7 +93,7 @@ impl DestinationsConfig {
 /// | `scopes` | the server decides | the scope values to request |
 /// | `required_scopes` | none | the same; a token with fewer scopes is [not used][scopes] |
 /// | `dialect` | that of the exchange | as in an [`ExchangeConfig`](crate::ExchangeConfig) |
-/// | `bind` | none | `"dpop"`: its tokens are [bound][bound] to the `dpop_key` of the client; `"certificate"`: to its `certificate` |
+/// | `bind` | none | `"dpop"` or `"certificate"`: [binds][bound] its tokens to that of the client |
 /// | `danger_any_audience` | `false` | `true` does not check the [audience][any] of issued tokens |
 /// | `danger_plaintext` | `false` | `true` allows [`http`][http] beyond loopback |
 ///

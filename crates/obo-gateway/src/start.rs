@@ -106,8 +106,9 @@ impl Gateway {
     ///
     /// A `resource_server` and an `exchange` that have not changed keep their cached keys and
     /// tokens, as long as `client`, `clients`, `audit`, `binding` and `shared` have not changed
-    /// either. The file of a `dpop_key` is read again in any case. While `shared` and its secrets are unchanged, the known logouts are kept. Another
-    /// store must respond: its logouts replace them.
+    /// either. The file of a `dpop_key` is read again in any case. While `shared` and its secrets
+    /// are unchanged, the known logouts are kept. Another store must respond: its logouts replace
+    /// them.
     ///
     /// # Errors
     ///

@@ -96,7 +96,7 @@
 //! | for | see |
 //! | --- | --- |
 //! | several issuers, typed claims, introspection | [`Trust`], [`Introspection`] |
-//! | tokens that are bound to a key (DPoP) or a certificate | [`binding::BoundTokens`], [`Rule::bound`] |
+//! | tokens bound to a key (DPoP) or a certificate | [`binding::BoundTokens`], [`Rule::bound`] |
 //! | rules for routes and methods | [`Rule`], [`RuleTable`], [`RequireLayer`] |
 //! | paths without a token, CORS preflights | [`BearerAuthLayer`] |
 //! | logouts that reach every replica | [`fleet`], [`logout`] |

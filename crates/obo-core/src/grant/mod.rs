@@ -43,8 +43,8 @@ impl Grant {
         }
     }
 
-    /// Binds the token to the key with this thumbprint (RFC 9449 section 5). The request must have a
-    /// proof of the key, and a token that is not bound to it is not accepted.
+    /// Binds the token to the key with this thumbprint (RFC 9449 section 5). The request must have
+    /// a proof of the key, and a token that is not bound to it is not accepted.
     #[must_use]
     pub fn with_thumbprint(self, thumbprint: Option<Thumbprint>) -> Self {
         match self {

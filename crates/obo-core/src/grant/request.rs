@@ -70,8 +70,8 @@ impl ExchangeRequest {
         self
     }
 
-    /// Binds the token to the key with this thumbprint (RFC 9449 section 5). The request must have a
-    /// proof of the key, and a token that is not bound to it is not accepted.
+    /// Binds the token to the key with this thumbprint (RFC 9449 section 5). The request must have
+    /// a proof of the key, and a token that is not bound to it is not accepted.
     pub fn with_thumbprint(mut self, thumbprint: Option<Thumbprint>) -> Self {
         self.thumbprint = thumbprint;
         self

@@ -36,8 +36,8 @@ pub enum Rejection {
     /// Credentials that are sent twice: 400 `invalid_request` (RFC 6750 section 2), gRPC 16.
     #[error("the request is malformed: {0}")]
     InvalidRequest(&'static str),
-    /// A proxy's header with the certificate of the client is malformed: 400 `invalid_request`, gRPC
-    /// 16.
+    /// A proxy's header with the certificate of the client is malformed: 400 `invalid_request`,
+    /// gRPC 16.
     #[error("the header with the certificate is malformed: {0}")]
     CertificateHeader(CertificateError),
     /// The token is refused: 401 `invalid_token`, or 400 `invalid_request` if it is not a token;

@@ -73,8 +73,8 @@ impl DpopKey {
     /// proof: that of a request for a token, and that of each call with a bound token, attempts
     /// included. It returns the signature in the form of RFC 7518 section 3. For ECDSA that is the
     /// two numbers in a row, where many services return DER. It must finish within the exchange's
-    /// [deadline](crate::exchange::TokenExchangeBuilder::deadline), which counts anew for each call,
-    /// and must not block: use `tokio::task::spawn_blocking` for a client that blocks.
+    /// [deadline](crate::exchange::TokenExchangeBuilder::deadline), which counts anew for each
+    /// call, and must not block: use `tokio::task::spawn_blocking` for a client that blocks.
     ///
     /// It must sign with this key always, so name a version of the key, not an alias. The first
     /// signature is verified, and the next one after a server has rejected a proof. One of another
@@ -137,8 +137,8 @@ impl DpopKey {
     }
 
     /// Replaces the key by another one, here or elsewhere, from the next call on. Cached tokens are
-    /// bound to the old key, so new ones are fetched. A call that is under way keeps the old key for
-    /// its token and its proofs.
+    /// bound to the old key, so new ones are fetched. A call that is under way keeps the old key
+    /// for its token and its proofs.
     ///
     /// # Errors
     ///

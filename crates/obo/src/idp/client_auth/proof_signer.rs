@@ -51,8 +51,8 @@ impl ProofSigner {
         self.public().thumbprint()
     }
 
-    /// Verifies the next signature of a key elsewhere: a server has rejected a proof, and the signer
-    /// may have another key by now.
+    /// Verifies the next signature of a key elsewhere: a server has rejected a proof, and the
+    /// signer may have another key by now.
     pub(crate) fn doubt(&self) {
         if let Self::Remote(key) = self {
             key.is_known.store(false, Ordering::Relaxed);
