@@ -119,12 +119,11 @@ impl Config {
         // The exchange comes first: a client without an issuer is the client there.
         let exchange = self.exchange.clone().map(|exchange| exchange.build(setup));
         let exchange = exchange.transpose().map_err(within("exchange"))?;
-        if let Some((destinations, exchange)) = self.destinations.as_ref().zip(self.exchange) {
-            destinations.check(&exchange, setup)?;
-        }
+        let destinations = (self.destinations.zip(self.exchange))
+            .map(|(destinations, exchange)| destinations.build_for(&exchange, setup));
+        let destinations = destinations.transpose()?;
         let server = self.resource_server.build(setup);
         let server = server.map_err(within("resource_server"))?;
-        let destinations = self.destinations.map(|list| list.build(setup));
         let trusted: Vec<_> = server.issuers().cloned().collect();
         let rules = self.rules.map(|rules| rules.build(&trusted));
         let rules = rules.transpose()?;
@@ -142,7 +141,7 @@ impl Config {
         })?;
         Ok(Built {
             exchange,
-            destinations: destinations.transpose()?,
+            destinations,
             rules,
             protected_resource: resource,
             receivers: receivers.build(&server, setup)?,

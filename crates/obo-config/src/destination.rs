@@ -35,18 +35,6 @@ use crate::setup::Setup;
 pub struct DestinationsConfig(Vec<DestinationConfig>);
 
 impl DestinationsConfig {
-    /// Checks each destination.
-    pub(crate) fn check(
-        &self,
-        exchange: &ExchangeConfig,
-        setup: &Setup,
-    ) -> Result<(), ConfigError> {
-        let checked = each("destinations", &self.0, |destination| {
-            destination.check(exchange, setup)
-        });
-        checked.map(drop)
-    }
-
     /// Builds the destinations. Make clients with them, or [replace](Destinations::replace) others.
     ///
     /// # Errors
@@ -54,10 +42,23 @@ impl DestinationsConfig {
     /// Fails if an entry is wrong or two entries have the same URI. The field is a path such as
     /// `destinations[1].uri`.
     pub fn build(self, setup: &Setup) -> Result<Destinations, ConfigError> {
-        setup.check()?;
-        let built = each("destinations", self.0, |destination| {
-            destination.build(setup)
-        })?;
+        self.built(|destination| destination.build_for_any(setup))
+    }
+
+    /// Builds the destinations of calls with tokens of `exchange`, which was built with this setup.
+    pub(crate) fn build_for(
+        self,
+        exchange: &ExchangeConfig,
+        setup: &Setup,
+    ) -> Result<Destinations, ConfigError> {
+        self.built(|destination| destination.build(exchange, setup))
+    }
+
+    fn built(
+        self,
+        build: impl FnMut(DestinationConfig) -> Result<Destination, ConfigError>,
+    ) -> Result<Destinations, ConfigError> {
+        let built = each("destinations", self.0, build)?;
         Destinations::new(built.iter().cloned()).map_err(|error| {
             // Name the first entry that conflicts with an earlier one.
             let is_wrong =
@@ -122,14 +123,7 @@ enum Bind {
 }
 
 impl DestinationConfig {
-    /// Checks that `exchange` can request tokens for this destination. Call it after the exchange
-    /// was built with this setup.
-    ///
-    /// # Errors
-    ///
-    /// Fails if its tokens are bound to a key, and the client of the exchange has none. The field
-    /// is `bind`.
-    pub fn check(&self, exchange: &ExchangeConfig, setup: &Setup) -> Result<(), ConfigError> {
+    fn check(&self, exchange: &ExchangeConfig, setup: &Setup) -> Result<(), ConfigError> {
         let has_key = exchange.has_dpop_key(setup) || setup.is_without_secrets;
         if self.bind.is_none() || has_key {
             return Ok(());
@@ -148,12 +142,22 @@ impl DestinationConfig {
         self
     }
 
-    /// Builds the destination.
+    /// Builds the destination of calls with tokens of `exchange`, which was built with this setup.
     ///
     /// # Errors
     ///
-    /// Fails if values conflict. The field is a key of the table.
-    pub fn build(self, setup: &Setup) -> Result<Destination, ConfigError> {
+    /// Fails if values conflict, or if its tokens are bound to a key and the client of the exchange
+    /// has none. The field is a key of the table.
+    pub fn build(
+        self,
+        exchange: &ExchangeConfig,
+        setup: &Setup,
+    ) -> Result<Destination, ConfigError> {
+        self.check(exchange, setup)?;
+        self.build_for_any(setup)
+    }
+
+    fn build_for_any(self, setup: &Setup) -> Result<Destination, ConfigError> {
         setup.check()?;
         let target = named(
             one_or_many("audience", self.audience, self.audiences)?,

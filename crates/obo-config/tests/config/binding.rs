@@ -270,7 +270,7 @@ fn mistake_names_key_of_binding() {
         (
             "base_url = 'https://a.example'\nwindow = '11m'",
             "binding.window",
-            "10 min",
+            "10m",
         ),
         ("window = 60", "binding.window", "no unit"),
         (

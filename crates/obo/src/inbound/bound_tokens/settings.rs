@@ -3,10 +3,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use obo_core::ConfigError;
 use obo_core::binding::BindingChecks;
 use obo_core::binding::certificate::CertificateHeader;
 use obo_core::binding::dpop::BaseUrl;
+use obo_core::{ConfigError, as_in_files};
 
 const LONGEST_WINDOW: Duration = Duration::from_secs(600);
 
@@ -94,7 +94,7 @@ impl BoundTokens {
     pub fn window(self, window: Duration) -> Self {
         self.with_dpop("window", |dpop| {
             if window.is_zero() || window > LONGEST_WINDOW {
-                let problem = format!("{window:?} is not between 1 s and 10 min");
+                let problem = format!("{} is not between 1s and 10m", as_in_files(window));
                 return Err(ConfigError::new("window", problem));
             }
             dpop.window = window;
