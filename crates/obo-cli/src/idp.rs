@@ -94,8 +94,8 @@ fn announce(idp: &TestIdp, page: SocketAddr, config: &IdpConfig, is_default: boo
         let page = format!("http://{page}");
         let mut started =
             json!({ "issuer": issuer, "page": page, "users": users, "clients": clients });
-        if is_default {
-            started["secret"] = DEFAULT_SECRET.into();
+        if is_default && let Some(members) = started.as_object_mut() {
+            members.insert("secret".to_owned(), DEFAULT_SECRET.into());
         }
         println!("{started}");
         return;

@@ -334,7 +334,7 @@ fn without_value(message: &str) -> String {
         (kind, _) => kind.to_owned(),
     };
     match message.rsplit_once(", expected ") {
-        // The name of a type of ours says nothing to a reader of the file.
+        // Readers of the file do not know the names of our types.
         Some((_, expected)) if expected.starts_with("struct ") => {
             format!("{seen}, expected a table")
         }
