@@ -7,7 +7,6 @@ use obo::{
     ConfigError, Destination, Destinations, Issuer, ResourceServer, RuleTable, TokenExchange,
 };
 use obo_config::{BindingConfig, Config, ReceiversConfig, Settings, Setup, SharedConfig, unquoted};
-
 use obo_core::metadata::ServerMetadata;
 
 use crate::input;
@@ -115,11 +114,17 @@ impl ConfigArgument {
 /// command that needs none.
 pub(crate) fn load_offline(path: &Path) -> Result<Configured, Failure> {
     let loaded = Loaded::read(path)?;
-    loaded.build(Secrets::Read).or_else(|failure| {
-        let mut configured = loaded.build(Secrets::Ignored)?;
-        configured.unread_secret = Some(failure.problem().to_owned());
-        Ok(configured)
-    })
+    let error = match loaded.try_build(Secrets::Read) {
+        Ok(configured) => return Ok(configured),
+        Err(error) => error,
+    };
+    let failure = loaded.failure(&error);
+    if !error.is_of_secret() {
+        return Err(failure);
+    }
+    let mut configured = loaded.build(Secrets::Ignored)?;
+    configured.unread_secret = Some(failure.problem().to_owned());
+    Ok(configured)
 }
 
 /// Whether the secrets of a file are read.
@@ -143,15 +148,29 @@ impl<'p> Loaded<'p> {
 
     /// Builds it. Nothing is fetched.
     fn build(&self, secrets: Secrets) -> Result<Configured, Failure> {
+        self.try_build(secrets)
+            .map_err(|error| self.failure(&error))
+    }
+
+    fn failure(&self, error: &ConfigError) -> Failure {
+        position::failure(self.path, &self.text, error)
+    }
+
+    fn try_build(&self, secrets: Secrets) -> Result<Configured, ConfigError> {
         let tap = Tap::default();
         let setup = Setup::with_http(tap.http());
         let setup = match secrets {
             Secrets::Read => setup,
             Secrets::Ignored => setup.without_secrets(),
         };
-        let built = build(self.path, &self.text, tap, setup);
-        built.map_err(|error| position::failure(self.path, &self.text, &error))
+        build(self.path, &self.text, tap, setup)
     }
+}
+
+/// Checks `[shared]` without its store and its keys.
+fn checked(shared: Option<&SharedConfig>) -> Result<(), ConfigError> {
+    let checked = shared.map_or(Ok(()), SharedConfig::check);
+    checked.map_err(|error| error.within("shared"))
 }
 
 fn build(path: &Path, text: &str, tap: Tap, mut setup: Setup) -> Result<Configured, ConfigError> {
@@ -164,6 +183,7 @@ fn build(path: &Path, text: &str, tap: Tap, mut setup: Setup) -> Result<Configur
         }
         let mut config = obo_gateway::Config::parse(&text)?;
         let (shared, receivers) = (config.take_shared(), config.receivers());
+        checked(shared.as_ref())?;
         let (binding, listen) = (config.binding().cloned(), Some(config.listen()));
         let parts = config.parts(&mut setup)?;
         let calls = parts.calls.iter().map(|call| Outgoing {
@@ -188,6 +208,7 @@ fn build(path: &Path, text: &str, tap: Tap, mut setup: Setup) -> Result<Configur
     }
     let mut config = settings(&text, is_json)?.read::<Config>()?;
     let (shared, receivers) = (config.take_shared(), config.receivers());
+    checked(shared.as_ref())?;
     let binding = config.binding().cloned();
     let built = config.build(&mut setup)?;
     let destinations = built.exchange.zip(built.destinations);

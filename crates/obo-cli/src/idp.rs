@@ -7,7 +7,7 @@ use obo_testkit::TestIdp;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::idp_config::{DEFAULT, IdpConfig};
+use crate::idp_config::{DEFAULT, DEFAULT_SECRET, IdpConfig};
 use crate::output::{Failure, Report};
 use crate::{input, mint_page, position};
 
@@ -38,7 +38,8 @@ pub(crate) async fn run(arguments: Idp, json: bool) -> Result<Report, Failure> {
     config.page = arguments.page.unwrap_or(config.page);
     let (idp, page) = start(&mut config).await?;
     let at = page.local_addr().map_err(Failure::unknown)?;
-    announce(&idp, at, &config, json);
+    let is_default = arguments.config.is_none();
+    announce(&idp, at, &config, is_default, json);
     let router = mint_page::router(idp, config, at);
     let stopped = obo_gateway::stopped();
     let served = axum::serve(page, router)
@@ -84,22 +85,28 @@ async fn start(config: &mut IdpConfig) -> Result<(TestIdp, TcpListener), Failure
     Ok((idp, page))
 }
 
-fn announce(idp: &TestIdp, page: SocketAddr, config: &IdpConfig, json: bool) {
+/// Says where it listens. Of secrets, it shows only that of the client which is there without a file.
+fn announce(idp: &TestIdp, page: SocketAddr, config: &IdpConfig, is_default: bool, json: bool) {
     let users = Vec::from_iter(config.users.iter().map(|user| &*user.name));
     let clients = Vec::from_iter(config.clients.iter().map(|client| &*client.id));
     if json {
         let issuer = idp.issuer();
         let page = format!("http://{page}");
-        println!(
-            "{}",
-            json!({ "issuer": issuer, "page": page, "users": users, "clients": clients })
-        );
+        let mut started =
+            json!({ "issuer": issuer, "page": page, "users": users, "clients": clients });
+        if is_default && let Some(members) = started.as_object_mut() {
+            members.insert("secret".to_owned(), DEFAULT_SECRET.into());
+        }
+        println!("{started}");
         return;
     }
     println!("issuer   {}", idp.issuer());
     println!("page     http://{page}");
     println!("users    {}", users.join(", "));
     println!("clients  {}", clients.join(", "));
+    if is_default {
+        println!("secret   {DEFAULT_SECRET}");
+    }
     if let Some(user) = users.first() {
         let audience = clients.first();
         let audience = audience.map_or_else(String::new, |id| format!(" -d audience={id}"));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use http::Uri;
 use obo::ConfigError;
 use obo_config::{SecretConfig, Settings, Span, unquoted};
 use serde::Deserialize;
@@ -46,6 +47,8 @@ pub(crate) struct ClientConfig {
     /// The audiences whose tokens it may introspect.
     #[serde(default)]
     pub(crate) introspect: Vec<String>,
+    /// Where it receives logout tokens (OpenID Connect Back-Channel Logout 1.0 section 2.2).
+    pub(crate) backchannel_logout_uri: Option<String>,
 }
 
 /// The file that is used without one.
@@ -66,7 +69,11 @@ secret = "secret"
 exchange_to = ["service-b"]
 request = ["service-b"]
 introspect = ["service-a"]
+backchannel_logout_uri = "http://127.0.0.1:8080/backchannel-logout"
 "#;
+
+/// The secret of the client in [`DEFAULT`].
+pub(crate) const DEFAULT_SECRET: &str = "secret";
 
 impl Default for IdpConfig {
     fn default() -> Self {
@@ -94,6 +101,22 @@ impl IdpConfig {
         if !path.is_empty() && (!path.starts_with('/') || path.ends_with('/')) {
             let problem = "must start with a slash and not end with one, such as \"/realms/dev\"";
             return Err(ConfigError::new("issuer_path", problem));
+        }
+        for (i, client) in config.clients.iter().enumerate() {
+            let uri = client.backchannel_logout_uri.as_deref();
+            let uri = uri.map(|uri| {
+                uri.parse::<Uri>()
+                    .ok()
+                    .filter(|uri| uri.authority().is_some())
+            });
+            // It sends without TLS.
+            if let Some(uri) = uri
+                && uri.is_none_or(|uri| uri.scheme_str() != Some("http"))
+            {
+                let problem = "is not an http URL; write one such as \"http://127.0.0.1:8080/backchannel-logout\"";
+                let field = format!("clients[{i}].backchannel_logout_uri");
+                return Err(ConfigError::new("", problem).at(field));
+            }
         }
         Ok(config)
     }

@@ -1,10 +1,11 @@
-//! What `obo idp` does on request: it mints a token, and revokes one.
+//! What `obo idp` does on request: it mints a token, revokes one, and logs a user out.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use obo_testkit::TestIdp;
+use serde_json::json;
 
 use crate::idp_config::{ClientConfig, IdpConfig, User};
 
@@ -53,7 +54,12 @@ fn shown(text: &str) -> String {
     }
 }
 
-pub(crate) const MINT: [&str; 8] = [
+/// The start of a text of another server.
+fn short(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
+pub(crate) const MINT: [&str; 9] = [
     "user",
     "audience",
     "scope",
@@ -61,6 +67,7 @@ pub(crate) const MINT: [&str; 8] = [
     "actor",
     "seconds",
     "issued_at",
+    "jkt",
     "form",
 ];
 
@@ -126,6 +133,15 @@ impl Mint {
         for (claim, value) in &user.claims {
             token = token.claim(claim, value.clone());
         }
+        if let Some(thumbprint) = fields.get("jkt") {
+            let is_known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+            if thumbprint.len() != 43 || !thumbprint.bytes().all(is_known) {
+                let problem =
+                    "jkt is not the thumbprint of a key: 43 characters of base64url (RFC 7638)";
+                return Err(problem.to_owned());
+            }
+            token = token.claim("cnf", json!({ "jkt": thumbprint }));
+        }
         match fields.get("form") {
             None | Some("jwt") => Ok(token.mint()),
             Some("opaque") => Ok(token.mint_opaque()),
@@ -159,6 +175,41 @@ impl Mint {
         self.idp.restore_user(name);
         self.revoked_users().remove(name);
         Ok(format!("the tokens of {name} are active again"))
+    }
+
+    /// Logs a user out: sends a logout token to each client that takes them.
+    pub(crate) async fn log_out(&self, fields: &Fields) -> Done {
+        let name = &self.user(fields)?.name;
+        let (mut done, mut failed) = (Vec::new(), Vec::new());
+        for client in &self.clients {
+            let Some(url) = &client.backchannel_logout_uri else {
+                continue;
+            };
+            let id = &*client.id;
+            let token = self.idp.logout_token(name, id).mint();
+            match self.idp.try_send_logout(url, &token).await {
+                Ok(response) if response.status().is_success() => done.push(id),
+                Ok(response) => {
+                    let (status, body) = (response.status(), response.body().trim());
+                    failed.push(format!("{id} responds with {status}: {}", short(body)));
+                }
+                Err(problem) => failed.push(format!("{id}: {problem}")),
+            }
+        }
+        if done.is_empty() && failed.is_empty() {
+            return Err(
+                "no client has a `backchannel_logout_uri`; add it to a client of the file"
+                    .to_owned(),
+            );
+        }
+        let done = match done.is_empty() {
+            true => format!("{name} is logged out at no client"),
+            false => format!("{name} is logged out at {}", done.join(", ")),
+        };
+        match failed.is_empty() {
+            true => Ok(done),
+            false => Err(format!("{done}; {}", failed.join("; "))),
+        }
     }
 
     fn user(&self, fields: &Fields) -> Result<&User, String> {

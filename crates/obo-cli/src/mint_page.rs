@@ -16,7 +16,7 @@ use crate::idp_config::IdpConfig;
 use crate::mint::{Done, Fields, MINT, Mint, REVOKE};
 use crate::mint_view;
 
-/// Serves the page, and `/mint`, `/revoke` and `/restore` for scripts.
+/// Serves the page, and `/mint`, `/revoke`, `/restore` and `/logout` for scripts.
 pub(crate) fn router(idp: TestIdp, config: IdpConfig, at: SocketAddr) -> Router {
     let mint = Arc::new(Mint::new(idp, config, at));
     let style = async || ([(header::CONTENT_TYPE, "text/css")], mint_view::style());
@@ -26,6 +26,7 @@ pub(crate) fn router(idp: TestIdp, config: IdpConfig, at: SocketAddr) -> Router 
         .route("/mint", post(minted))
         .route("/revoke", post(revoked))
         .route("/restore", post(restored))
+        .route("/logout", post(logged_out))
         .layer(from_fn_with_state(Arc::clone(&mint), only_local))
         .with_state(mint)
 }
@@ -76,13 +77,15 @@ async fn pressed(State(mint): State<Arc<Mint>>, body: String) -> Response {
     let mut known = MINT.to_vec();
     known.extend(["token", "press"]);
     let fields = Fields::read(&body, &known);
-    let outcome = fields.as_ref().map_err(Clone::clone).and_then(|fields| {
-        Ok(match fields.get("press") {
-            Some("revoke") => mint_view::Outcome::Done(mint.revoke(fields)?),
-            Some("restore") => mint_view::Outcome::Done(mint.restore(fields)?),
-            _ => mint_view::Outcome::Minted(mint.mint(fields)?),
-        })
-    });
+    let outcome = match &fields {
+        Err(problem) => Err(problem.clone()),
+        Ok(fields) => match fields.get("press") {
+            Some("revoke") => mint.revoke(fields).map(mint_view::Outcome::Done),
+            Some("restore") => mint.restore(fields).map(mint_view::Outcome::Done),
+            Some("logout") => mint.log_out(fields).await.map(mint_view::Outcome::Done),
+            _ => mint.mint(fields).map(mint_view::Outcome::Minted),
+        },
+    };
     let (status, outcome) = match outcome {
         Ok(outcome) => (StatusCode::OK, outcome),
         Err(problem) => (
@@ -107,6 +110,13 @@ async fn revoked(State(mint): State<Arc<Mint>>, body: String) -> Response {
 
 async fn restored(State(mint): State<Arc<Mint>>, body: String) -> Response {
     done(Fields::read(&body, &["user"]).and_then(|fields| mint.restore(&fields)))
+}
+
+async fn logged_out(State(mint): State<Arc<Mint>>, body: String) -> Response {
+    match Fields::read(&body, &["user"]) {
+        Ok(fields) => done(mint.log_out(&fields).await),
+        Err(problem) => refused(problem),
+    }
 }
 
 fn done(done: Done) -> Response {

@@ -98,7 +98,7 @@ fn minted(html: &mut String, token: &str) {
 }
 
 /// Each field of a token: its name, its label, and a hint.
-const FIELDS: [[&str; 3]; 6] = [
+const FIELDS: [[&str; 3]; 7] = [
     ["audience", "Audience", "empty: that of the user"],
     ["scope", "Scope", "empty: that of the user"],
     ["client", "Client", "empty: test-app"],
@@ -112,6 +112,11 @@ const FIELDS: [[&str; 3]; 6] = [
         "issued_at",
         "Issued at, in seconds",
         "from now; empty: 0; 90: in the future",
+    ],
+    [
+        "jkt",
+        "Bound to the DPoP key",
+        "its thumbprint; empty: to none",
     ],
 ];
 
@@ -183,15 +188,18 @@ fn users(html: &mut String, mint: &Mint) {
             html,
             "<tr class=\"{class}\"><th scope=\"row\">{name}</th><td>{audience}</td><td>{scopes}</td><td><strong>{state}</strong></td>\
              <td><form method=\"post\" action=\"/\"><input type=\"hidden\" name=\"user\" value=\"{name}\">\
-             <button name=\"press\" value=\"{press}\" aria-label=\"{label} the tokens of {name}\">{label}</button></form></td></tr>"
+             <button name=\"press\" value=\"{press}\" aria-label=\"{label} the tokens of {name}\">{label}</button> \
+             <button name=\"press\" value=\"logout\" aria-label=\"Log {name} out\">Log out</button></form></td></tr>"
         );
     }
     let at = mint.at;
     let _ = writeln!(
         html,
-        "</tbody>\n</table>\n<p>A revoked token is inactive at the introspection endpoint, and cannot be exchanged.</p>\n\
+        "</tbody>\n</table>\n<p>A revoked token is inactive at the introspection endpoint, and cannot be exchanged. \
+         A logout sends a logout token to each client with a <code>backchannel_logout_uri</code>.</p>\n\
          <pre class=\"json\" tabindex=\"0\">curl http://{at}/mint -d user=NAME &gt; token\n\
          curl http://{at}/revoke --data-urlencode token@token\n\
-         curl http://{at}/revoke -d user=NAME\ncurl http://{at}/restore -d user=NAME</pre>\n</section>"
+         curl http://{at}/revoke -d user=NAME\ncurl http://{at}/restore -d user=NAME\n\
+         curl http://{at}/logout -d user=NAME</pre>\n</section>"
     );
 }

@@ -136,7 +136,7 @@ impl DpopKeyConfig {
         // A file is read now too, so that an error has its place.
         let (place, path, text) = read_key(&self.key);
         let key = text.and_then(|text| DpopKey::new(SigningKey::parse(alg, &text)?));
-        let key = key.map_err(|error| error.at(place).within("dpop_key"))?;
+        let key = key.map_err(|error| error.at(place).within("dpop_key").of_secret())?;
         Ok(path.map_or(key, |path| DpopKey::from_file(alg, path)))
     }
 }

@@ -123,7 +123,7 @@ fn client_assertion_file(settings: Settings) -> Result<ClientAssertion, ConfigEr
             return Err(ConfigError::new("audience", problem));
         }
     };
-    auth.check().map_err(|error| error.at("file"))?;
+    auth.check().map_err(|error| error.at("file").of_secret())?;
     Ok(apply!(assertion to auth; ; with_client_id))
 }
 
@@ -149,12 +149,12 @@ fn private_key_jwt(settings: Settings) -> Result<PrivateKeyJwt, ConfigError> {
             let key = variable
                 .read()
                 .and_then(|text| SigningKey::parse(alg, &text));
-            let key = key.map_err(|error| error.at("key.env"))?;
+            let key = key.map_err(|error| error.at("key.env").of_secret())?;
             let key = set(key, kid, SigningKey::with_kid);
             ("key.env", PrivateKeyJwt::new(key))
         }
     };
-    auth.check().map_err(|error| error.at(place))?;
+    auth.check().map_err(|error| error.at(place).of_secret())?;
     let auth = set(auth, signer.certificate, PrivateKeyJwt::certificate_file);
     Ok(apply!(signer to auth; ; plain_typ danger_audience_token_endpoint))
 }

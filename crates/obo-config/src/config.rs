@@ -124,12 +124,11 @@ impl Config {
             false => exchange.build(setup),
         });
         let exchange = exchange.transpose().map_err(within("exchange"))?;
-        if let Some((destinations, exchange)) = self.destinations.as_ref().zip(self.exchange) {
-            destinations.check(&exchange, setup)?;
-        }
+        let destinations = (self.destinations.zip(self.exchange))
+            .map(|(destinations, exchange)| destinations.build_for(&exchange, setup));
+        let destinations = destinations.transpose()?;
         let server = self.resource_server.build(setup);
         let server = server.map_err(within("resource_server"))?;
-        let destinations = self.destinations.map(|list| list.build(setup));
         let trusted: Vec<_> = server.issuers().cloned().collect();
         let rules = self.rules.map(|rules| rules.build(&trusted));
         let rules = rules.transpose()?;
@@ -147,7 +146,7 @@ impl Config {
         })?;
         Ok(Built {
             exchange,
-            destinations: destinations.transpose()?,
+            destinations,
             rules,
             protected_resource: resource,
             receivers: receivers.build(&server, setup)?,

@@ -35,25 +35,6 @@ use crate::setup::Setup;
 pub struct DestinationsConfig(Vec<DestinationConfig>);
 
 impl DestinationsConfig {
-    /// Checks each destination.
-    pub(crate) fn check(
-        &self,
-        exchange: &ExchangeConfig,
-        setup: &Setup,
-    ) -> Result<(), ConfigError> {
-        // One exchange makes the tokens of all.
-        let binds = DestinationConfig::binds_certificate;
-        let odd = (self.0.iter()).position(|other| binds(other) != self.bind_certificate());
-        if let Some(odd) = odd {
-            let problem = "is \"certificate\" at another destination; write it at all of them";
-            return Err(ConfigError::new("bind", problem).within(&format!("destinations[{odd}]")));
-        }
-        let checked = each("destinations", &self.0, |destination| {
-            destination.check(exchange, setup)
-        });
-        checked.map(drop)
-    }
-
     /// Whether the tokens of a destination are bound to the certificate.
     pub(crate) fn bind_certificate(&self) -> bool {
         self.0.iter().any(DestinationConfig::binds_certificate)
@@ -66,10 +47,30 @@ impl DestinationsConfig {
     /// Fails if an entry is wrong or two entries have the same URI. The field is a path such as
     /// `destinations[1].uri`.
     pub fn build(self, setup: &Setup) -> Result<Destinations, ConfigError> {
-        setup.check()?;
-        let built = each("destinations", self.0, |destination| {
-            destination.build(setup)
-        })?;
+        self.built(|destination| destination.build_for_any(setup))
+    }
+
+    /// Builds the destinations of calls with tokens of `exchange`, which was built with this setup.
+    pub(crate) fn build_for(
+        self,
+        exchange: &ExchangeConfig,
+        setup: &Setup,
+    ) -> Result<Destinations, ConfigError> {
+        // One exchange makes the tokens of all.
+        let binds = DestinationConfig::binds_certificate;
+        let odd = (self.0.iter()).position(|other| binds(other) != self.bind_certificate());
+        if let Some(odd) = odd {
+            let problem = "is \"certificate\" at another destination; write it at all of them";
+            return Err(ConfigError::new("bind", problem).within(&format!("destinations[{odd}]")));
+        }
+        self.built(|destination| destination.build(exchange, setup))
+    }
+
+    fn built(
+        self,
+        build: impl FnMut(DestinationConfig) -> Result<Destination, ConfigError>,
+    ) -> Result<Destinations, ConfigError> {
+        let built = each("destinations", self.0, build)?;
         Destinations::new(built.iter().cloned()).map_err(|error| {
             // Name the first entry that conflicts with an earlier one.
             let is_wrong =
@@ -140,14 +141,7 @@ enum Bind {
 }
 
 impl DestinationConfig {
-    /// Checks that `exchange` can request tokens for this destination. Call it after the exchange
-    /// was built with this setup.
-    ///
-    /// # Errors
-    ///
-    /// Fails if its tokens are bound to a key or a certificate, and the client of the exchange has
-    /// none. The field is `bind`.
-    pub fn check(&self, exchange: &ExchangeConfig, setup: &Setup) -> Result<(), ConfigError> {
+    fn check(&self, exchange: &ExchangeConfig, setup: &Setup) -> Result<(), ConfigError> {
         let issuer = exchange.issuer();
         let problem = match self.bind {
             Some(Bind::Certificate) if is_plain(&self.uri) => {
@@ -180,12 +174,22 @@ impl DestinationConfig {
         self
     }
 
-    /// Builds the destination.
+    /// Builds the destination of calls with tokens of `exchange`, which was built with this setup.
     ///
     /// # Errors
     ///
-    /// Fails if values conflict. The field is a key of the table.
-    pub fn build(self, setup: &Setup) -> Result<Destination, ConfigError> {
+    /// Fails if values conflict, or if its tokens are bound to a key or a certificate and the client
+    /// of the exchange has none. The field is a key of the table.
+    pub fn build(
+        self,
+        exchange: &ExchangeConfig,
+        setup: &Setup,
+    ) -> Result<Destination, ConfigError> {
+        self.check(exchange, setup)?;
+        self.build_for_any(setup)
+    }
+
+    fn build_for_any(self, setup: &Setup) -> Result<Destination, ConfigError> {
         setup.check()?;
         let target = named(
             one_or_many("audience", self.audience, self.audiences)?,

@@ -11,6 +11,7 @@ use crate::client::ClientConfig;
 use crate::dialect::DialectConfig;
 use crate::form::{Form, Scopes, Span, apply, set};
 use crate::secret::read_file;
+use crate::settings::named;
 use crate::setup::Setup;
 
 /// A [`TokenExchange`] in a file.
@@ -181,12 +182,17 @@ impl ExchangeConfig {
 }
 
 fn source(actor: Form<ActorConfig>) -> Result<ActorSource, ConfigError> {
-    let wrong = |problem| Err(ConfigError::new("", problem));
+    let wrong = |problem: String| Err(ConfigError::new("", problem));
     let actor = match actor {
         Form::Text(name) if name == "client_credentials" => {
             return Ok(ActorSource::client_credentials());
         }
-        Form::Text(_) => return wrong("must be \"client_credentials\" or a table"),
+        Form::Text(name) => {
+            let name = named(&name, '"');
+            return wrong(format!(
+                "unknown source{name}, expected \"client_credentials\" or a table"
+            ));
+        }
         Form::Table(actor) => actor,
     };
     match (actor.audience, actor.scopes, actor.file, actor.token_type) {
@@ -200,13 +206,14 @@ fn source(actor: Form<ActorConfig>) -> Result<ActorSource, ConfigError> {
         }
         (None, None, Some(path), token_type) => {
             let token_type = token_type.unwrap_or(TokenType::JWT);
-            read_file(&path).map_err(|problem| ConfigError::new("file", problem))?;
+            read_file(&path).map_err(|problem| ConfigError::new("file", problem).of_secret())?;
             Ok(ActorSource::fetched(token_type, move || {
                 fetch(path.clone())
             }))
         }
         _ => wrong(
-            "must have either `audience` (and perhaps `scopes`) or `file` (and perhaps `type`)",
+            "must have either `audience` (and perhaps `scopes`) or `file` (and perhaps `type`)"
+                .to_owned(),
         ),
     }
 }

@@ -138,6 +138,10 @@ impl ResourceServerConfig {
     /// `issuers[1].leeway`.
     pub fn build(self, setup: &mut Setup) -> Result<ResourceServer, ConfigError> {
         setup.check()?;
+        let has_own = |issuer: &IssuerConfig| issuer.audiences.is_some();
+        if self.audiences.is_empty() && !self.issuers.iter().all(has_own) {
+            return Err(no_audience());
+        }
         let mut server: Option<ResourceServerBuilder> = None;
         for (i, issuer) in self.issuers.into_iter().enumerate() {
             let trusted = issuer.trusted(server, &self.audiences, setup);
@@ -160,6 +164,12 @@ impl ResourceServerConfig {
     }
 }
 
+fn no_audience() -> ConfigError {
+    let problem =
+        "is empty; write what tokens for this service have in `aud`, such as [\"service-a\"]";
+    ConfigError::new("audiences", problem)
+}
+
 impl IssuerConfig {
     /// Adds this issuer to `server`.
     fn trusted(
@@ -169,10 +179,7 @@ impl IssuerConfig {
         setup: &mut Setup,
     ) -> Result<ResourceServerBuilder, ConfigError> {
         let audiences = self.audiences.as_deref().unwrap_or(audiences);
-        let first = audiences.first().cloned().ok_or_else(|| {
-            let problem = "is empty; write what tokens for this service have in `aud`";
-            ConfigError::new("audiences", problem)
-        })?;
+        let first = audiences.first().cloned().ok_or_else(no_audience)?;
         let introspection = self.introspection.map(|introspection| {
             let built = introspection.build(&self.issuer, setup);
             built.map_err(|error| error.within("introspection"))

@@ -60,7 +60,7 @@ impl SecretConfig {
             Self::File(path) => ("file", of_file(path)),
             Self::Env(name) => ("env", of_text(variable(&name)?)),
         };
-        auth.check().map_err(|error| error.at(place))?;
+        auth.check().map_err(|error| error.at(place).of_secret())?;
         Ok(auth)
     }
 
@@ -86,7 +86,7 @@ impl SecretConfig {
         match self {
             Self::Text(text) => Ok(text),
             Self::File(path) => {
-                read_file(&path).map_err(|problem| ConfigError::new("file", problem))
+                read_file(&path).map_err(|problem| ConfigError::new("file", problem).of_secret())
             }
             Self::Env(name) => variable(&name),
         }
@@ -117,7 +117,8 @@ fn variable(name: &str) -> Result<Secret, ConfigError> {
             VarError::NotPresent => "is not set",
             VarError::NotUnicode(_) => "is not UTF-8",
         };
-        ConfigError::new("env", format!("the environment variable{name} {problem}"))
+        let problem = format!("the environment variable{name} {problem}");
+        ConfigError::new("env", problem).of_secret()
     })
 }
 

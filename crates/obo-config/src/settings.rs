@@ -318,16 +318,44 @@ fn without_value(message: &str) -> String {
     let Some(kind) = QUOTING.iter().find(|kind| message.starts_with(**kind)) else {
         return message.to_owned();
     };
-    // `invalid type` has the name of the type before the value; the name stays.
-    let seen = message.split(['"', '`']).next().unwrap_or_default();
-    let seen = match *kind {
-        "invalid type" if seen.len() < message.len() => seen.trim_end(),
-        kind => kind,
+    let (head, quoted) = match message.split_once(['"', '`']) {
+        Some((head, rest)) => (head.trim_end(), rest.split(['"', '`']).next()),
+        None => (message, None),
+    };
+    let seen = match (*kind, quoted) {
+        // A number or a boolean. `invalid type` has its type before it, which stays.
+        (_, Some(value)) if head.len() > kind.len() && is_short_scalar(value) => {
+            format!("{head} `{value}`")
+        }
+        ("unknown variant", Some(value)) if is_misspelled(value, message) => {
+            format!("{kind} `{value}`")
+        }
+        ("invalid type", Some(_)) => head.to_owned(),
+        (kind, _) => kind.to_owned(),
     };
     match message.rsplit_once(", expected ") {
+        // Readers of the file do not know the names of our types.
+        Some((_, expected)) if expected.starts_with("struct ") => {
+            format!("{seen}, expected a table")
+        }
         Some((_, expected)) => format!("{seen}, expected {expected}"),
-        None => seen.to_owned(),
+        None => seen,
     }
+}
+
+/// Whether a value looks like one of the expected words: letters, of which the first is that of a
+/// word in the message. Anything else may be a secret in the wrong place.
+fn is_misspelled(value: &str, message: &str) -> bool {
+    let mut expected = message.split('`').skip(3).step_by(2);
+    let has_first = |word: &str| word.chars().next() == value.chars().next();
+    is_plain(value) && !value.contains(|c: char| c.is_ascii_digit()) && expected.any(has_first)
+}
+
+/// Whether a value is a boolean, or a number that is too short for a secret.
+fn is_short_scalar(value: &str) -> bool {
+    let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let number = value.trim_start_matches('-');
+    matches!(value, "true" | "false") || (number.len() <= 5 && is_number(number))
 }
 
 #[cfg(test)]
@@ -349,7 +377,23 @@ mod tests {
             ),
             (
                 "invalid type: integer `7`, expected a string",
+                "invalid type: integer `7`, expected a string",
+            ),
+            (
+                "invalid type: integer `123456`, expected a string",
                 "invalid type: integer, expected a string",
+            ),
+            (
+                "invalid type: boolean `true`, expected struct Introspection",
+                "invalid type: boolean `true`, expected a table",
+            ),
+            (
+                "unknown variant `acept`, expected `off` or `accept`",
+                "unknown variant `acept`, expected `off` or `accept`",
+            ),
+            (
+                "unknown variant `secret`, expected `off` or `accept`",
+                "unknown variant, expected `off` or `accept`",
             ),
             (
                 "invalid type: map, expected a string",

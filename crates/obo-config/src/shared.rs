@@ -2,7 +2,7 @@ use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
-use obo::fleet::{Fleet, RingFiles, RingKey, Store};
+use obo::fleet::{Fleet, FleetBuilder, RingFiles, RingKey, Store};
 use obo::{ConfigError, Secret};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
@@ -160,8 +160,27 @@ impl SharedConfig {
         for (_, key) in self.keys() {
             key?;
         }
-        let files = self.key_ring.into_iter().map(|key| (key.id, key.file));
+        let files = self.key_ring.clone().into_iter();
+        let files = files.map(|key| (key.id, key.file));
         let fleet = Fleet::builder().store(store, RingFiles::new(files));
+        self.build_over(fleet)
+    }
+
+    /// Checks what needs neither the store nor the files: the times, and that there is a key.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a value is wrong. The field is a path such as `revocation.strict`.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.key_ring.is_empty() {
+            let problem =
+                "is empty; write at least one key, such as { id = \"k1\", file = \"ring/k1\" }";
+            return Err(ConfigError::new("key_ring", problem));
+        }
+        self.clone().build_over(Fleet::builder()).map(drop)
+    }
+
+    fn build_over(self, fleet: FleetBuilder) -> Result<Fleet, ConfigError> {
         let fleet = set(fleet, self.deadline, |fleet, Span(span)| {
             fleet.deadline(span)
         });

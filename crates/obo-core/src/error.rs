@@ -323,6 +323,7 @@ fn hint_of_invalid(claim: &str) -> &'static str {
 pub struct ConfigError {
     field: Cow<'static, str>,
     problem: String,
+    is_of_secret: bool,
 }
 
 impl From<std::convert::Infallible> for ConfigError {
@@ -339,7 +340,21 @@ impl ConfigError {
         Self {
             field: Cow::Borrowed(field),
             problem: problem.into(),
+            is_of_secret: false,
         }
+    }
+
+    /// Marks an error of a secret that this process cannot use, such as a file that is only where
+    /// the service runs.
+    #[must_use]
+    pub fn of_secret(mut self) -> Self {
+        self.is_of_secret = true;
+        self
+    }
+
+    /// Whether a secret cannot be used here. The rest of the configuration may be right.
+    pub fn is_of_secret(&self) -> bool {
+        self.is_of_secret
     }
 
     /// Prefixes the field with the place where it is, such as `issuers[1]`. An empty field becomes

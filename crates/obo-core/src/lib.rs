@@ -114,7 +114,7 @@ pub use jose::crypto::{Algorithm, MacAlgorithm};
 pub use jose::jwk::{KeySet, KeySetError, Selection, SkippedKey, VerificationKey};
 pub use jose::signing::{JwsHeader, SigningKey, compact_jws, mac_signature};
 pub use secret::Secret;
-pub use time::UnixTime;
+pub use time::{UnixTime, as_in_files};
 pub use token::audience::{Audience, Resource};
 pub use token::bearer::{ActorToken, BearerCredentials, BearerToken, SubjectToken, TokenScheme};
 pub use token::foreign_assertion::ForeignAssertion;

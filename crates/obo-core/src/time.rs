@@ -32,8 +32,56 @@ impl UnixTime {
     }
 }
 
+/// Writes a duration as configuration files do: `"90s"`, `"5m"`, `"2h"`, `"30d"`.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// assert_eq!(obo_core::as_in_files(Duration::from_secs(7200)), "2h");
+/// ```
+pub fn as_in_files(duration: Duration) -> String {
+    // With the least number of each: one day is `24h`, and one minute is `60s`.
+    const UNITS: [(u64, u64, &str); 3] = [(86_400, 2, "d"), (3600, 1, "h"), (60, 2, "m")];
+    let seconds = duration.as_secs();
+    if duration.subsec_nanos() > 0 {
+        return format!("{duration:?}");
+    }
+    let fits = |(unit, least, _): &&(u64, u64, &str)| {
+        seconds >= unit * least && seconds.is_multiple_of(*unit)
+    };
+    match UNITS.iter().find(fits) {
+        Some((unit, _, name)) => format!("{}{name}", seconds / unit),
+        None => format!("{seconds}s"),
+    }
+}
+
 impl fmt::Debug for UnixTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "UnixTime({}s)", self.0.as_secs())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn duration_is_written_as_in_files() {
+        for (seconds, text) in [
+            (0, "0s"),
+            (60, "60s"),
+            (90, "90s"),
+            (300, "5m"),
+            (3600, "1h"),
+            (5400, "90m"),
+            (7200, "2h"),
+            (86_400, "24h"),
+            (604_800, "7d"),
+            (90_061, "90061s"),
+        ] {
+            assert_eq!(as_in_files(Duration::from_secs(seconds)), text);
+        }
+        assert_eq!(as_in_files(Duration::from_millis(1500)), "1.5s");
+        assert_eq!(as_in_files(Duration::from_millis(25)), "25ms");
     }
 }

@@ -5,7 +5,8 @@ use obo_config::{
     AuditConfig, BindingConfig, ClientConfig, ProtectedResourceConfig, ReceiverConfig,
     ReceiversConfig, ResourceServerConfig, Settings, SharedConfig, unquoted,
 };
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::caller_headers::CallerHeaders;
 use super::limits::Limits;
@@ -16,6 +17,7 @@ use super::route_config::RouteConfig;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    #[serde(deserialize_with = "address")]
     listen: SocketAddr,
     pub(super) resource_server: ResourceServerConfig,
     pub(super) client: Option<ClientConfig>,
@@ -119,4 +121,20 @@ impl Config {
     pub fn listen(&self) -> SocketAddr {
         self.listen
     }
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        // Another text may be a secret in the wrong place.
+        let is_address = |c: char| c.is_ascii_digit() || ".:[]".contains(c);
+        let numbers = text.strip_prefix("localhost").unwrap_or(&text);
+        let seen = match numbers.len() <= 24 && numbers.chars().all(is_address) {
+            true => format!("{text:?} is"),
+            false => "is".to_owned(),
+        };
+        D::Error::custom(format!(
+            "{seen} not an IP address with a port; write one such as \"127.0.0.1:8080\" or \"0.0.0.0:8080\""
+        ))
+    })
 }

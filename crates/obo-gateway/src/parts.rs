@@ -88,10 +88,10 @@ impl Config {
                 None => rules.route(path, Rule::any_of([Rule::user(), Rule::service()])),
             };
             if let Some((call, exchange)) = route.call.zip(exchange) {
-                let destination = call.destination.build(setup);
+                let destination = call.destination(setup).map_err(within)?;
                 calls.push(Call {
                     exchange,
-                    destination: destination.map_err(|error| within(error.within("exchange")))?,
+                    destination,
                     path: route.path,
                 });
             }

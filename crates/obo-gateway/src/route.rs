@@ -43,12 +43,8 @@ pub(super) fn route(
     let own = issuer.and_then(|issuer| setup.identity_at(&issuer));
     let layer = match exchange.zip(config.call) {
         Some((exchange, call)) => {
-            let destination = call.destination.build(setup);
-            let destination = destination.map_err(|error| match error.field() {
-                "uri" => error.at("upstream"),
-                _ => error.within("exchange"),
-            });
-            Some(exchange.to_destination(destination?)?)
+            let destination = call.destination(setup)?;
+            Some(exchange.to_destination(destination)?)
         }
         None => {
             check_public(&upstream, config.danger_plaintext)?;

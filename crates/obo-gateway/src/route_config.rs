@@ -1,6 +1,6 @@
-use obo::ConfigError;
 use obo::path::PathPattern;
-use obo_config::{DestinationConfig, ExchangeConfig, RuleConfig, Settings};
+use obo::{ConfigError, Destination};
+use obo_config::{DestinationConfig, ExchangeConfig, RuleConfig, Settings, Setup};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -118,6 +118,15 @@ impl CallConfig {
             shared: settings.clone(),
             exchange: settings.read()?,
             destination,
+        })
+    }
+
+    /// Builds the destination, after the exchange.
+    pub(super) fn destination(self, setup: &Setup) -> Result<Destination, ConfigError> {
+        let destination = self.destination.build(&self.exchange, setup);
+        destination.map_err(|error| match error.field() {
+            "uri" => error.at("upstream"),
+            _ => error.within("exchange"),
         })
     }
 }

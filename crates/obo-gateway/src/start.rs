@@ -196,16 +196,12 @@ pub(super) fn handles(
     // Exchanges come first: a client without an issuer is the client of the first one.
     let (mut exchanges, mut called) = (Exchanges::new(), Vec::new());
     for (i, route) in config.read_routes.iter().enumerate() {
-        let exchange = route.call.as_ref().map(|call| {
-            let exchange = exchange(call, &mut exchanges, before_exchanges, setup)?;
-            call.destination.check(&call.exchange, setup)?;
-            Ok(exchange)
-        });
+        let exchange = route
+            .call
+            .as_ref()
+            .map(|call| exchange(call, &mut exchanges, before_exchanges, setup));
         let exchange = exchange.transpose();
-        called.push(
-            exchange
-                .map_err(|error: ConfigError| error.within(&format!("routes[{i}].exchange")))?,
-        );
+        called.push(exchange.map_err(|error| error.within(&format!("routes[{i}].exchange")))?);
     }
     let server = config.resource_server.clone().build(setup);
     let server = server.map_err(|error| error.within("resource_server"))?;

@@ -192,7 +192,25 @@ impl TestIdp {
     }
 
     /// Posts a logout token to a `backchannel_logout_uri`, as a form, and returns the response.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the URL cannot be reached; see [`try_send_logout`](Self::try_send_logout).
     pub async fn send_logout(&self, url: &str, token: &str) -> Response<String> {
+        let sent = sender::send_logout(url, token).await;
+        sent.expect("a receiver of logout tokens")
+    }
+
+    /// As [`send_logout`](Self::send_logout), for a receiver that may not be there.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the URL cannot be reached, and says why.
+    pub async fn try_send_logout(
+        &self,
+        url: &str,
+        token: &str,
+    ) -> Result<Response<String>, String> {
         sender::send_logout(url, token).await
     }
 

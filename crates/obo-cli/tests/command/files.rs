@@ -162,3 +162,122 @@ async fn secret_as_key_is_hidden() {
         assert!(ran.err.contains("not shown, because"), "{ran:?}");
     }
 }
+
+/// A gateway's file without a mistake.
+const GATEWAY: &str = r#"
+listen = "127.0.0.1:0"
+
+[resource_server]
+audiences = ["service-a"]
+issuers = [{ issuer = "https://idp.example.com" }]
+
+[client]
+id = "service-a"
+client_secret_basic = "s3cret"
+
+[shared]
+redis = "redis://127.0.0.1:1"
+key_ring = [{ id = "k1", file = "ring-k1" }]
+
+[[routes]]
+path = "/me"
+
+[[routes]]
+path = "/stock/{*rest}"
+upstream = "https://stock.example"
+exchange = { issuer = "https://idp.example.com", audience = "stock" }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_names_value_and_change() {
+    let world = World::new().await;
+    let check = async |text: &str| {
+        let config = world.file("mistake.toml", text);
+        world.run(&["check", "-c", &config, "GET", "/me"], "").await
+    };
+    let ran = check(GATEWAY).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for (from, to, expected) in [
+        (
+            "com\" }]",
+            "com/.well-known/openid-configuration\" }]",
+            "resource_server.issuers[0].issuer: is the URL of a discovery document; write \"https://idp.example.com\"",
+        ),
+        (
+            "com\" }]",
+            "com\", leeway = \"2h\" }]",
+            "resource_server.issuers[0].leeway: 2h is more than 5m; fix the clock instead",
+        ),
+        (
+            "com\" }]",
+            "com\", max_age = \"0s\" }]",
+            "resource_server.issuers[0].max_age: 0s is not between 60s and 24h",
+        ),
+        (
+            "com\" }]",
+            "com\", introspection = true }]",
+            "issuers[0].introspection: invalid type: boolean `true`, expected a table",
+        ),
+        (
+            "com\" }]",
+            "com\", introspection = { for = \"opaque\" } }]",
+            "introspection.for: unknown variant `opaque`, expected one of `all_tokens`",
+        ),
+        (
+            "idp.example.com\" }]",
+            "other.example.com\", introspection = { for = \"opaque_tokens\" } }]",
+            "issuers[0].introspection.client: is missing: this service has no client at https://other.example.com",
+        ),
+        (
+            "= [\"service-a\"]",
+            "= []",
+            "resource_server.audiences: is empty; write what tokens for this service have in `aud`",
+        ),
+        (
+            "127.0.0.1:0",
+            "localhost",
+            "listen: \"localhost\" is not an IP address with a port; write one such as \"127.0.0.1:8080\"",
+        ),
+        (
+            "audience = \"stock\" }",
+            "audience = \"stock\", bind = \"dpop\" }",
+            "routes[1].exchange.bind: needs a key; write `dpop_key = { key = \"dpop.pem\", alg = \"ES256\" }`",
+        ),
+        (
+            "audience = \"stock\" }",
+            "audience = \"stock\", actor = \"me\" }",
+            "routes[1].exchange.actor: unknown source \"me\", expected \"client_credentials\" or a table",
+        ),
+        (
+            "client_secret_basic = \"s3cret\"",
+            "private_key_jwt = { key = \"key.pem\", alg = \"ES255\" }",
+            "client.private_key_jwt.alg: unknown algorithm \"ES255\"",
+        ),
+        (
+            "https://stock",
+            "http://stock",
+            "routes[1].upstream: \"http://stock.example\" is plain http",
+        ),
+        (
+            "key_ring",
+            "deadline = \"6s\"\nkey_ring",
+            "shared.deadline: 6s is not between 1ms and 5s",
+        ),
+        (
+            "key_ring",
+            "revocation = { strict = \"1s\" }\nkey_ring",
+            "shared.revocation.strict: 1s is too short, expected at least 5s",
+        ),
+    ] {
+        let text = GATEWAY.replacen(from, to, 1);
+        assert_ne!(text, GATEWAY, "{from}");
+        let ran = check(&text).await;
+        assert!(ran.code == 1 && ran.err.contains(expected), "{to}: {ran:?}");
+    }
+
+    // A secret that is only where the service runs is no mistake of the file.
+    let secret = "client_secret_basic = { file = \"/no/such/file\" }";
+    let ran = check(&GATEWAY.replace("client_secret_basic = \"s3cret\"", secret)).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.plain().contains("secrets not read"), "{ran:?}");
+}

@@ -43,8 +43,12 @@ struct Running {
 
 impl Running {
     async fn start(world: &World) -> Self {
+        Self::with(world, USERS).await
+    }
+
+    async fn with(world: &World, users: &str) -> Self {
         let (port, page) = (free_port(), free_port());
-        let config = world.file("idp.toml", USERS);
+        let config = world.file("idp.toml", users);
         let arguments = [
             "--json", "idp", "-c", &config, "--port", &port, "--page", &page,
         ];
@@ -260,6 +264,7 @@ async fn page_needs_no_script() {
         "actor",
         "seconds",
         "issued_at",
+        "jkt",
         "form",
     ] {
         assert!(
@@ -288,4 +293,94 @@ async fn hint_names_the_first_client() {
         hint.ends_with("/mint -d user=carol -d audience=shop"),
         "{hint}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logged_out_user_is_refused_at_clients() {
+    let world = World::new().await;
+    let receiver = free_port();
+    let logout = format!("http://127.0.0.1:{receiver}/backchannel-logout");
+    let users = format!("{USERS}backchannel_logout_uri = \"{logout}\"\n");
+    let running = Running::with(&world, &users).await;
+    let (status, response) = running.post("/logout", "user=carol").await;
+    assert_eq!(status, 400, "{response}");
+    for part in ["carol is logged out at no client", "cannot be reached"] {
+        assert!(response.contains(part), "{response}");
+    }
+    let config = format!(
+        "listen = \"127.0.0.1:{receiver}\"\n[resource_server]\naudiences = [\"service-a\"]\n\
+         issuers = [{{ issuer = \"{}\" }}]\n[logout]\npath = \"/backchannel-logout\"\n\
+         audience = \"service-a\"\n[[routes]]\npath = \"/me\"\n",
+        running.issuer
+    );
+    let gateway =
+        crate::gateway::Running::start(&world, &world.file("gateway.toml", &config)).await;
+    let (_, carol) = running.post("/mint", "user=carol&audience=service-a").await;
+    let (_, dave) = running.post("/mint", "user=dave&audience=service-a").await;
+    let status = async |token: &str| {
+        let response = gateway.get(&gateway.listen, "/me", token).await;
+        response.split(' ').nth(1).unwrap().to_owned()
+    };
+    assert_eq!(status(&carol).await, "200");
+    let (status_of_logout, response) = running.post("/logout", "user=carol").await;
+    assert_eq!(status_of_logout, 200, "{response}");
+    assert!(
+        response.contains("carol is logged out at service-a"),
+        "{response}"
+    );
+    assert_eq!(status(&carol).await, "401");
+    assert_eq!(status(&dave).await, "200");
+
+    // The button does the same.
+    let (_, drawn) = running.post("/", "press=logout&user=dave").await;
+    assert!(drawn.contains("dave is logged out at service-a"), "{drawn}");
+    assert_eq!(status(&dave).await, "401");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bound_token_is_shown_as_bound() {
+    let world = World::new().await;
+    let running = Running::start(&world).await;
+    let thumbprint = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+    let (_, drawn) = running
+        .post("/", &format!("user=carol&jkt={thumbprint}"))
+        .await;
+    assert!(drawn.contains(thumbprint), "{drawn}");
+    let (_, token) = running
+        .post("/mint", &format!("user=carol&jkt={thumbprint}"))
+        .await;
+    let ran = world.run(&["inspect"], &token).await;
+    assert!(ran.out.contains(thumbprint), "{ran:?}");
+    let (status, response) = running.post("/mint", "user=carol&jkt=short").await;
+    assert!(
+        status == 400 && response.contains("jkt is not the thumbprint"),
+        "{response}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn default_secret_is_usable() {
+    let world = World::new().await;
+    let (port, page) = (free_port(), free_port());
+    let arguments = ["idp", "--port", &port, "--page", &page];
+    let mut child = world.command(&arguments).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut line = String::new();
+    while !line.starts_with("secret") {
+        line = lines.next_line().await.unwrap().unwrap();
+    }
+    assert_eq!(line, "secret   secret");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_logout_uri_is_named() {
+    let world = World::new().await;
+    for uri in ["https://a.example/logout", "/logout"] {
+        let users = format!("{USERS}backchannel_logout_uri = \"{uri}\"\n");
+        let config = world.file("idp.toml", &users);
+        let ran = world.run(&["idp", "-c", &config], "").await;
+        assert_eq!(ran.code, 1, "{ran:?}");
+        let problem = "clients[0].backchannel_logout_uri: is not an http URL";
+        assert!(ran.err.contains(problem), "{ran:?}");
+    }
 }

@@ -318,17 +318,17 @@ fn mistake_names_key_of_binding() {
         (
             "base_url = 'https://a.example'\nwindow = '11m'",
             "binding.window",
-            "660s is not between 1 s and 10 min",
+            "11m is not between 1s and 10m",
         ),
         (
             "base_url = 'https://a.example'\nwindow = '999ms'",
             "binding.window",
-            "999ms is not between 1 s and 10 min",
+            "999ms is not between 1s and 10m",
         ),
         (
             "base_url = 'https://a.example'\nwindow = '0s'",
             "binding.window",
-            "0ns is not between 1 s and 10 min",
+            "0s is not between 1s and 10m",
         ),
         ("window = 60", "binding.window", "no unit"),
         (

@@ -260,7 +260,7 @@ fn mistake_names_path_without_value() {
         (
             "private_key_jwt = \"s3cret-value\"",
             "private_key_jwt",
-            "expected struct",
+            "expected a table",
         ),
         (
             "private_key_jwt = { alg = \"ES256\" }",
@@ -340,7 +340,7 @@ fn mistake_names_path_without_value() {
         (
             "client_assertion_file = \"s3cret-value\"",
             "client_assertion_file",
-            "expected struct",
+            "expected a table",
         ),
         (
             "client_assertion_file = { file = \"t\", type = \"s3cret-value\" }",

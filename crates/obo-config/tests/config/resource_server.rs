@@ -407,7 +407,7 @@ fn conflicting_values_name_their_path() {
     let idp = r#"issuer = "https://idp.example""#;
     let other = r#"issuer = "https://other.example""#;
     for (audiences, issuers, field) in [
-        ("", format!("{{ {idp} }}"), "issuers[0].audiences"),
+        ("", format!("{{ {idp} }}"), "audiences"),
         ("\"a\"", String::new(), "issuers"),
         (
             "\"a\"",

@@ -40,11 +40,7 @@ async fn mistake_names_its_place() {
         ("[resource_server]", "[resource_serve]", "resource_serve"),
         ("[client]", "[client", "line 6: "),
         ("\"orders\"", "\"\"", "resource_server.audiences[0]: "),
-        (
-            "[\"orders\"]",
-            "[]",
-            "resource_server.issuers[0].audiences: is empty",
-        ),
+        ("[\"orders\"]", "[]", "resource_server.audiences: is empty"),
         (
             "lenient",
             "mystery",

@@ -417,7 +417,8 @@ async fn documented_rights_suffice() {
 
 fn seen<'f>(findings: &'f [Finding], subject: &str) -> &'f Finding {
     let finding = findings.iter().find(|it| it.subject() == subject);
-    finding.unwrap_or_else(|| panic!("{subject}: {findings:?}"))
+    assert!(finding.is_some(), "{subject}: {findings:?}");
+    finding.unwrap()
 }
 
 #[tokio::test]

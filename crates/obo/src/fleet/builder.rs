@@ -3,7 +3,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use obo_core::fleet::{KeyRing, RingKey};
-use obo_core::{ConfigError, Secret};
+use obo_core::{ConfigError, Secret, as_in_files};
 use parking_lot::Mutex;
 
 use super::handle::{Fleet, Inner};
@@ -106,18 +106,21 @@ impl FleetBuilder {
     pub fn build(self) -> Result<Fleet, ConfigError> {
         let deadline = self.deadline;
         if !(SHORTEST_DEADLINE..=LONGEST_DEADLINE).contains(&deadline) {
-            let problem = format!("{deadline:?} is not between 1 ms and 5 s");
+            let problem = format!("{} is not between 1ms and 5s", as_in_files(deadline));
             return Err(ConfigError::new("deadline", problem));
         }
         if let Some(silence) = self.silence
             && silence < SHORTEST_SILENCE
         {
-            let problem = format!("{silence:?} is too short, expected at least 5 s");
+            let problem = format!(
+                "{} is too short, expected at least 5s",
+                as_in_files(silence)
+            );
             return Err(ConfigError::new("strict", problem));
         }
         let longest = self.longest_token;
         if longest.is_zero() || longest > LONGEST_TOKEN {
-            let problem = format!("{longest:?} is not between 1 s and 30 days");
+            let problem = format!("{} is not between 1s and 30d", as_in_files(longest));
             return Err(ConfigError::new("longest_token", problem));
         }
         let is_shared = self.store.is_some();

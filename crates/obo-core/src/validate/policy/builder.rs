@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use super::{MAX_LEEWAY, Policy};
 use crate::error::ConfigError;
 use crate::jose::crypto::Algorithm;
+use crate::time::as_in_files;
 use crate::token::audience::Audience;
 use crate::token::issuer::Issuer;
 use crate::validate::profile::Profile;
@@ -85,8 +86,11 @@ impl PolicyBuilder {
     pub fn leeway(self, leeway: Duration) -> Self {
         self.and_then(|policy| {
             if leeway > MAX_LEEWAY {
-                let problem =
-                    format!("{leeway:?} is more than {MAX_LEEWAY:?}; fix the clock instead");
+                let problem = format!(
+                    "{} is more than {}; fix the clock instead",
+                    as_in_files(leeway),
+                    as_in_files(MAX_LEEWAY)
+                );
                 return Err(ConfigError::new("leeway", problem));
             }
             policy.leeway = leeway;

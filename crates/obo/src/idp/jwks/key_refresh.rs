@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use obo_core::ConfigError;
+use obo_core::{ConfigError, as_in_files};
 
 use crate::idp::schedule::{FIRST_BACKOFF, Pace};
 
@@ -70,7 +70,12 @@ impl KeyRefresh {
             if (least..=most).contains(&value) {
                 return Ok(());
             }
-            let problem = format!("{value:?} is not between {least:?} and {most:?}");
+            let problem = format!(
+                "{} is not between {} and {}",
+                as_in_files(value),
+                as_in_files(least),
+                as_in_files(most)
+            );
             Err(ConfigError::new(field, problem))
         };
         within("max_age", self.max_age, LEAST_MAX_AGE, MOST_MAX_AGE)?;

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use obo_core::ConfigError;
 use obo_core::binding::BindingChecks;
 use obo_core::binding::certificate::CertificateHeader;
 use obo_core::binding::dpop::BaseUrl;
+use obo_core::{ConfigError, as_in_files};
 
 use super::proxies::Proxies;
 
@@ -95,7 +95,7 @@ impl BoundTokens {
     pub fn window(self, window: Duration) -> Self {
         self.with_dpop("window", |dpop| {
             if !(SHORTEST_WINDOW..=LONGEST_WINDOW).contains(&window) {
-                let problem = format!("{window:?} is not between 1 s and 10 min");
+                let problem = format!("{} is not between 1s and 10m", as_in_files(window));
                 return Err(ConfigError::new("window", problem));
             }
             dpop.window = window;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use obo_core::{ConfigError, MissingMembers, https_or_loopback};
+use obo_core::{ConfigError, MissingMembers, as_in_files, https_or_loopback};
 
 use crate::idp::client_auth::Client;
 
@@ -106,7 +106,13 @@ impl Introspection {
     /// request is introspected.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = age;
-        let problem = || format!("{age:?} is too long, expected at most {MAX_AGE:?}");
+        let problem = || {
+            format!(
+                "{} is too long, expected at most {}",
+                as_in_files(age),
+                as_in_files(MAX_AGE)
+            )
+        };
         self.with_mistake((age > MAX_AGE).then(|| ConfigError::new("max_age", problem())))
     }
 
@@ -148,7 +154,9 @@ impl Introspection {
         let is_wrong = lifetime.is_zero() || lifetime > MAX_LIFETIME;
         let problem = || {
             format!(
-                "{lifetime:?} is out of range, expected more than zero and at most {MAX_LIFETIME:?}"
+                "{} is out of range, expected more than zero and at most {}",
+                as_in_files(lifetime),
+                as_in_files(MAX_LIFETIME)
             )
         };
         self.with_mistake(is_wrong.then(|| ConfigError::new("allow_missing_expiry", problem())))

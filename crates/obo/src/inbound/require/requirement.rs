@@ -3,7 +3,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use obo_core::{Caller, ConfigError, CurrentActor, Issuer, PrincipalKind, Scope, TokenError};
+use obo_core::{
+    Caller, ConfigError, CurrentActor, Issuer, PrincipalKind, Scope, TokenError, as_in_files,
+};
 
 use super::{Principal, Rule};
 use crate::clock::Clock;
@@ -172,7 +174,7 @@ impl fmt::Display for Requirement {
             Self::Entitlements(names) => write!(f, "entitlement {}", listed(names, " and ")),
             Self::Own(_) => f.write_str("a check of the application"),
             Self::Acr(values) => write!(f, "acr {}", listed(values, " or ")),
-            Self::MaxAge(age) => write!(f, "a sign-in at most {age:?} ago"),
+            Self::MaxAge(age) => write!(f, "a sign-in at most {} ago", as_in_files(*age)),
             Self::Bound => f.write_str("a bound token"),
             Self::AnyOf(rules) => match &*listed(rules, " | ") {
                 "a user | a service" => f.write_str("a valid token"),

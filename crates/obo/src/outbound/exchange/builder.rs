@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use obo_core::dialect::{Dialect, Rfc8693};
-use obo_core::{AuditSubjects, Caller, ConfigError, Grant, Issuer};
+use obo_core::{AuditSubjects, Caller, ConfigError, Grant, Issuer, as_in_files};
 
 use super::TokenExchange;
 use super::actor::ActorSource;
@@ -300,7 +300,7 @@ impl TokenExchangeBuilder {
         cache.map_err(|error| error.within("cache"))?;
         let deadline = settings.deadline;
         if !(SHORTEST_DEADLINE..=LONGEST_DEADLINE).contains(&deadline) {
-            let problem = format!("{deadline:?} is not between 1 s and 60 s");
+            let problem = format!("{} is not between 1s and 60s", as_in_files(deadline));
             return Err(ConfigError::new("deadline", problem));
         }
         if settings.concurrency == 0 {
