@@ -222,12 +222,12 @@ impl TokenExchange {
         self.0.nonces.keep(uri, headers);
     }
 
-    /// Reads the file of the key to which tokens are bound again, if there is one
-    /// ([`DpopKey::from_file`]).
+    /// Reads the file of the [DPoP key](super::TokenExchangeBuilder::dpop) again, if the key is in
+    /// a file.
     ///
-    /// Each request for a token does so afterwards. Call this to use a new key before the cached
-    /// tokens of the old one end. A file that is not usable is logged, and its last key stays in
-    /// use.
+    /// That happens after each request for a token too. Call this to use a new key while tokens of
+    /// the old one are still cached. If the file is not usable, this is logged, and the previous
+    /// key stays in use.
     pub async fn renew_dpop_key(&self) {
         if let Some(key) = &self.0.settings.dpop {
             key.renew().await;
