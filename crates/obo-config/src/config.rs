@@ -118,7 +118,7 @@ impl Config {
         }
         // The exchange comes first: a client without an issuer is the client there.
         let is_bound =
-            (self.destinations.as_ref()).is_some_and(DestinationsConfig::bind_certificate);
+            (self.destinations.as_ref()).is_some_and(DestinationsConfig::binds_certificate);
         let exchange = self.exchange.clone().map(|exchange| match is_bound {
             true => exchange.bind_certificate().build(setup),
             false => exchange.build(setup),

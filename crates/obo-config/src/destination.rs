@@ -36,7 +36,7 @@ pub struct DestinationsConfig(Vec<DestinationConfig>);
 
 impl DestinationsConfig {
     /// Whether the tokens of a destination are bound to the certificate.
-    pub(crate) fn bind_certificate(&self) -> bool {
+    pub(crate) fn binds_certificate(&self) -> bool {
         self.0.iter().any(DestinationConfig::binds_certificate)
     }
 
@@ -58,7 +58,7 @@ impl DestinationsConfig {
     ) -> Result<Destinations, ConfigError> {
         // One exchange makes the tokens of all.
         let binds = DestinationConfig::binds_certificate;
-        let odd = (self.0.iter()).position(|other| binds(other) != self.bind_certificate());
+        let odd = (self.0.iter()).position(|other| binds(other) != self.binds_certificate());
         if let Some(odd) = odd {
             let problem = "is \"certificate\" at another destination; write it at all of them";
             return Err(ConfigError::new("bind", problem).within(&format!("destinations[{odd}]")));

@@ -39,7 +39,7 @@ pub(super) fn route(
         let is_bound = call.destination.binds_certificate();
         is_bound.then(|| call.exchange.issuer().clone())
     });
-    // To the connection to the upstream its tokens are bound.
+    // Its tokens are bound to it, so connections to the upstream present it.
     let own = issuer.and_then(|issuer| setup.identity_at(&issuer));
     let layer = match exchange.zip(config.call) {
         Some((exchange, call)) => {

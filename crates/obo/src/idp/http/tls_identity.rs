@@ -12,6 +12,7 @@ use obo_core::{ConfigError, Secret};
 /// use obo::error::BoxError;
 /// use obo::{AuthorizationServer, Client, Secret, TokenExchange};
 ///
+/// # #[cfg(feature = "default-client")]
 /// fn exchange() -> Result<TokenExchange, BoxError> {
 ///     let chain = std::fs::read_to_string("service-a.pem")?;
 ///     let key = Secret::new(std::fs::read_to_string("service-a.key")?);
