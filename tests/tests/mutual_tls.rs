@@ -315,6 +315,8 @@ async fn unbound_token_is_no_substitute() {
 
     // An opaque token shows it by introspection only.
     a.idp.set_issues_opaque(true);
+    let refused = a.call(&a.exchange(), &url, &own).await;
+    assert_eq!(refused, Err(ExchangeErrorKind::ResponseUnusable));
     a.idp.client("service-a").may_introspect("service-b");
     let client = || Client::new("service-a", TlsClientAuth);
     let introspecting = a.builder(client()).introspect_issued();

@@ -26,9 +26,11 @@ use crate::setup::Setup;
 /// | `deadline` | `"10s"` | the time for one exchange with its retries, 1 s to 60 s |
 /// | `concurrency` | 1024 | the number of concurrent exchanges |
 /// | `introspect_issued` | `false` | `true` introspects each issued token |
+/// | `danger_unchecked_binding` | `false` | `true` [believes][unchecked] what opaque tokens are bound to |
 /// | `cache` | see [`CacheBounds`] | a table of the methods of [`CacheBounds`] |
 ///
 /// [subjects]: obo::exchange::TokenExchangeBuilder::allow_subjects_of
+/// [unchecked]: obo::exchange::TokenExchangeBuilder::danger_unchecked_binding
 ///
 /// Unknown keys are rejected.
 ///
@@ -71,6 +73,7 @@ pub struct ExchangeConfig {
     deadline: Option<Span>,
     concurrency: Option<usize>,
     introspect_issued: Option<bool>,
+    danger_unchecked_binding: Option<bool>,
     #[serde(default)]
     cache: CacheConfig,
 }
@@ -138,7 +141,7 @@ impl ExchangeConfig {
         let cache = self.cache;
         let bounds = apply!(cache to CacheBounds::new();
             bytes bytes_per_subject entries_per_subject lifetime;);
-        let mut exchange = apply!(self to exchange; deadline concurrency; introspect_issued);
+        let mut exchange = apply!(self to exchange; deadline concurrency; introspect_issued danger_unchecked_binding);
         exchange = exchange.cache(bounds);
         exchange = set(
             exchange,

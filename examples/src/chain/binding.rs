@@ -99,7 +99,9 @@ impl Holder {
     ) -> Result<TokenExchangeBuilder, BoxError> {
         if let Some(own) = self.certificate() {
             let thumbprint = *ClientCertificate::from_der(own.der()).thumbprint();
-            return Ok(exchange.bound_to_certificate(move || thumbprint));
+            let exchange = exchange.bound_to_certificate(move || thumbprint);
+            // An opaque token does not show to what it is bound.
+            return Ok(exchange.introspect_issued());
         }
         let Self::Key(key) = self else {
             return Ok(exchange);

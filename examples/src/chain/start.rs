@@ -354,7 +354,7 @@ fn client(
 ) -> Result<Client, BoxError> {
     let client = idp.client(id);
     let client = match may_reach {
-        Some(other) => client.may_exchange_to(other),
+        Some(other) => client.may_exchange_to(other).may_introspect(other),
         None => client,
     };
     if binding == Binding::Certificate {

@@ -286,7 +286,7 @@ fn exchange_mistake_names_path() {
         read(&file).unwrap().build(&mut Names::new())
     };
     let client = "client = { id = 'a', tls_client_auth = true }";
-    let all = "deadline = '5s'\nconcurrency = 8\nintrospect_issued = true\n\
+    let all = "deadline = '5s'\nconcurrency = 8\nintrospect_issued = true\ndanger_unchecked_binding = true\n\
                subject_issuers = ['https://other.example']\ntoken_endpoint = 'https://idp.example/token'\n\
                cache = { bytes = 1048576, bytes_per_subject = 65536, entries_per_subject = 8, lifetime = '5m' }";
     of(&format!("{client}\n{all}")).unwrap();

@@ -79,7 +79,10 @@ impl Replicas {
 
     /// A replica whose tokens are bound to the certificate with this thumbprint.
     pub(crate) fn certified(&self, fleet: FleetBuilder, thumbprint: [u8; 32]) -> Replica {
-        self.set(fleet, |it| it.bound_to_certificate(move || thumbprint))
+        self.set(fleet, |it| {
+            it.bound_to_certificate(move || thumbprint)
+                .danger_unchecked_binding()
+        })
     }
 
     fn set(

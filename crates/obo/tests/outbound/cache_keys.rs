@@ -129,7 +129,7 @@ async fn each_certificate_has_its_tokens() {
     let present = Arc::clone(&certificate);
     let exchange = stub.builder();
     let exchange = exchange.bound_to_certificate(move || [present.load(Ordering::SeqCst); 32]);
-    let exchange = exchange.build().unwrap();
+    let exchange = exchange.danger_unchecked_binding().build().unwrap();
     let (service, downstream) = to_b(&exchange);
     let service = service.on_behalf_of(&setup.caller("alice").await);
     for (number, token) in [
@@ -170,7 +170,7 @@ async fn old_certificate_token_is_not_cached() {
     });
     let exchange = stub.builder();
     let exchange = exchange.bound_to_certificate(move || [present.load(Ordering::SeqCst); 32]);
-    let exchange = exchange.build().unwrap();
+    let exchange = exchange.danger_unchecked_binding().build().unwrap();
     let token = async || {
         let exchanged = exchange
             .token(&caller, audience("service-b"))

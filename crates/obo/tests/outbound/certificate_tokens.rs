@@ -12,7 +12,7 @@ use http::Request;
 use obo::AuthorizationServer;
 use obo::authorization_server::{HttpService, ServerMetadata};
 use obo::error::ExchangeErrorKind as Kind;
-use obo::exchange::TokenSource;
+use obo::exchange::{ActorSource, TokenSource};
 use obo::{ExchangeError, TokenExchange};
 use serde_json::{Value, json};
 use tower::service_fn;
@@ -106,6 +106,65 @@ async fn renewal_under_way_is_no_error() {
             }
         }
     }
+}
+
+/// MT-08
+#[tokio::test]
+async fn opaque_token_does_not_show_binding() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    // A JWE, and texts that only look like a JWT.
+    // The payload of the last one is `[]`.
+    for token in ["opaque", "a.b.c.d.e", "a.b.c", "a.W10.c"] {
+        let stub = Stub::new(&setup, move |_| ready(issued(token, json!({}))));
+        let builder = || stub.builder().bound_to_certificate(|| OWN);
+        let exchange = builder().build().unwrap();
+        let of_user = exchange.token(&caller, audience("service-b")).await;
+        let own = exchange.app_only_token(audience("service-b")).await;
+        for outcome in [of_user, own] {
+            let error = outcome.unwrap_err();
+            assert_eq!(error.kind(), Kind::ResponseUnusable);
+            let text = error.to_string();
+            assert!(
+                text.contains("is opaque") && text.contains("`introspect_issued`"),
+                "{text}"
+            );
+            assert_answer(&error);
+        }
+        let danger = builder().danger_unchecked_binding().build().unwrap();
+        danger.token(&caller, audience("service-b")).await.unwrap();
+        let plain = stub.builder().build().unwrap();
+        plain.token(&caller, audience("service-b")).await.unwrap();
+    }
+    // The door is for opaque tokens only.
+    let token = token(&setup, &json!({ "x5t#S256": x5t([2; 32]) }));
+    let stub = Stub::new(&setup, move |_| ready(issued(&token, json!({}))));
+    let danger = stub.builder().bound_to_certificate(|| OWN);
+    let danger = danger.danger_unchecked_binding().build().unwrap();
+    let error = danger.token(&caller, audience("service-b")).await;
+    assert_eq!(error.unwrap_err().kind(), Kind::ResponseUnusable);
+}
+
+/// An actor token goes back to the server that issued it.
+#[tokio::test]
+async fn opaque_actor_token_is_no_error() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let bound = token(&setup, &json!({ "x5t#S256": x5t(OWN) }));
+    let stub = Stub::new(&setup, move |number| {
+        ready(match number {
+            0 => issued("opaque", json!({ "issued_token_type": null })),
+            _ => issued(&bound, json!({})),
+        })
+    });
+    let exchange = stub.builder().bound_to_certificate(|| OWN);
+    let exchange = exchange.actor(ActorSource::client_credentials());
+    let exchange = exchange.build().unwrap();
+    exchange
+        .token(&caller, audience("service-b"))
+        .await
+        .unwrap();
+    assert_eq!(stub.requests(), 2);
 }
 
 /// Issues an opaque token, which introspection describes like this.

@@ -46,6 +46,8 @@ pub(super) struct Settings {
     pub(super) dpop: Option<DpopKey>,
     /// Whether an issued opaque token is introspected before it is used.
     pub(super) introspects_issued: bool,
+    /// Whether an opaque token is believed to be bound to the certificate.
+    pub(super) trusts_binding: bool,
     pub(super) cache: CacheBounds,
     /// The most exchanges under way at the same time.
     pub(super) concurrency: usize,
@@ -105,6 +107,7 @@ impl TokenExchange {
                 certificate: None,
                 dpop: None,
                 introspects_issued: false,
+                trusts_binding: false,
                 cache: CacheBounds::new(),
                 concurrency: 1024,
                 audit_subjects: None,
@@ -157,10 +160,10 @@ impl TokenExchangeBuilder {
     /// called services must use that certificate. Requests go to the server's endpoints for mutual
     /// TLS, if its metadata lists them (`mtls_endpoint_aliases`).
     ///
-    /// A JWT that is not bound to the certificate is refused: there is no fallback to a plain
-    /// token. An opaque token does not show its binding: add
-    /// [`introspect_issued`](Self::introspect_issued) to check it. Tokens are cached per
-    /// certificate, so a renewed one gets new tokens.
+    /// A token that is not bound to the certificate is refused: there is no fallback to a plain
+    /// token. An opaque token does not show its binding, so it is refused too, unless
+    /// [`introspect_issued`](Self::introspect_issued) checks it. Tokens are cached per certificate,
+    /// so a renewed one gets new tokens.
     ///
     /// ```
     /// use std::sync::{Arc, RwLock};
@@ -223,6 +226,14 @@ impl TokenExchangeBuilder {
     /// must let this client introspect such tokens and must return `aud`.
     pub fn introspect_issued(mut self) -> Self {
         self.settings.introspects_issued = true;
+        self
+    }
+
+    /// Believes without a check that each opaque token is bound to the certificate, for a server
+    /// that lets this client introspect none of them. If the server does not bind them, they work
+    /// for each thief.
+    pub fn danger_unchecked_binding(mut self) -> Self {
+        self.settings.trusts_binding = true;
         self
     }
 

@@ -119,7 +119,10 @@ impl TokenEndpoint {
         let issued = dialect.response(grant, &response, settings.clock.now());
         // A dialect from elsewhere may not know of proofs.
         let issued = issued.and_then(|issued| check_scheme(grant, issued));
-        let issued = issued.and_then(|issued| check_certificate(certificate, settings, issued));
+        let issued = issued.and_then(|issued| {
+            let checked = certificate.map(|own| check_certificate(own, grant, settings, &issued));
+            checked.transpose().map(|_| issued)
+        });
         let issued = issued.map_err(|error| {
             let error = error.with_status(response.status());
             match &unlisted {
@@ -134,7 +137,7 @@ impl TokenEndpoint {
             return Ok(issued);
         };
         check_scope(target, &issued)?;
-        match settings.introspects_issued && !issued.is_jwt() {
+        match is_introspected(settings, &issued) {
             true => {
                 let caller = grant.subject();
                 let caller = caller.filter(|_| !dialect.has_pairwise_subjects());
@@ -227,20 +230,34 @@ fn check_scheme(grant: &Grant, issued: IssuedToken) -> Result<IssuedToken, Token
     }
 }
 
+fn is_introspected(settings: &Settings, issued: &IssuedToken) -> bool {
+    settings.introspects_issued && !issued.is_jwt()
+}
+
 /// A JWT that must be bound to the certificate of this service says so (RFC 8705 section 3.1). The
 /// certificate may have been renewed while the request was under way.
+///
+/// Nothing in a response says so about an opaque token: its type is `Bearer` too.
 fn check_certificate(
-    certificate: Option<[u8; 32]>,
+    certificate: [u8; 32],
+    grant: &Grant,
     settings: &Settings,
-    issued: IssuedToken,
-) -> Result<IssuedToken, TokenEndpointError> {
-    let bound = certificate.and_then(|certificate| Some((certificate, issued.binding()?)));
-    let Some((certificate, binding)) = bound else {
-        return Ok(issued);
+    issued: &IssuedToken,
+) -> Result<(), TokenEndpointError> {
+    let Some(binding) = issued.binding() else {
+        // An actor token goes back to the server that issued it, and to no service.
+        let is_sent = grant.target().is_some();
+        return match is_sent && !settings.trusts_binding && !is_introspected(settings, issued) {
+            false => Ok(()),
+            true => Err(TokenEndpointError::unusable(
+                "the issued token is opaque, so it does not show that it is bound to the certificate of this \
+                 service; let the server issue JWTs, or set `introspect_issued`",
+            )),
+        };
     };
     let bound = binding.certificate;
     match bound.is_some() && (bound == Some(certificate) || bound == settings.certificate()) {
-        true => Ok(issued),
+        true => Ok(()),
         false => Err(TokenEndpointError::unusable(
             "the issued token is not bound to the certificate of this service: `x5t#S256` in its `cnf` \
              is missing or of another certificate; let the server bind tokens of this client, and \

@@ -100,7 +100,10 @@ async fn mtls_endpoint_is_preferred() {
 #[tokio::test]
 async fn binding_alone_prefers_mtls_endpoint() {
     let secret = || ClientSecretPost::new("s3cret");
-    let bind = |exchange: TokenExchangeBuilder| exchange.bound_to_certificate(|| [1; 32]);
+    let bind = |exchange: TokenExchangeBuilder| {
+        let exchange = exchange.bound_to_certificate(|| [1; 32]);
+        exchange.danger_unchecked_binding()
+    };
     let bound = asked_with("a", secret(), alias(), bind).await;
     assert_eq!(bound.uri(), "https://mtls.idp.example/token");
     let bound = asked_with("a", secret(), json!({}), bind).await;
