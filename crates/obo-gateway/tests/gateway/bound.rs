@@ -1,17 +1,19 @@
-//! Tokens that are bound to a key or a certificate.
+//! Tokens that are bound to a key, and their proofs.
+
+use std::net::SocketAddr;
 
 use axum::body::Body;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
 use http::{Method, Request, header};
-use obo_gateway::{Config, Gateway};
-use obo_testkit::{TestAlg, TestIdp, TestKey, TestProof};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use obo_gateway::Gateway;
+use obo_testkit::{TestAlg, TestKey, TestProof};
 use tokio::net::TcpListener;
 
 use crate::world::{Got, World};
 
-const BASE: &str = "https://api.example/v1";
+pub(crate) const BASE: &str = "https://api.example/v1";
 
 const ROUTES: &str = r#"
 [[routes]]
@@ -24,21 +26,21 @@ upstream = "UPSTREAM/open"
 public = true
 "#;
 
-const ACCEPT: &str = "base_url = \"https://api.example/v1\"\ndpop = \"accept\"";
+pub(crate) const ACCEPT: &str = "base_url = \"https://api.example/v1\"\ndpop = \"accept\"";
 
 /// A caller with a token that is bound to its key.
-struct Bound {
-    world: World,
-    key: TestKey,
-    token: String,
+pub(crate) struct Bound {
+    pub(crate) world: World,
+    pub(crate) key: TestKey,
+    pub(crate) token: String,
 }
 
 impl Bound {
-    async fn start(binding: &str) -> Self {
+    pub(crate) async fn start(binding: &str) -> Self {
         Self::with(binding, "").await
     }
 
-    async fn with(binding: &str, more: &str) -> Self {
+    pub(crate) async fn with(binding: &str, more: &str) -> Self {
         let world = World::configured(&format!("{ROUTES}\n[binding]\n{binding}\n{more}")).await;
         let key = TestKey::generate(TestAlg::Es256);
         let token = world.alice().bound_to(&key).mint();
@@ -46,11 +48,17 @@ impl Bound {
     }
 
     /// The right proof for a GET of this path.
-    fn proof(&self, path: &str) -> TestProof {
+    pub(crate) fn proof(&self, path: &str) -> TestProof {
         TestProof::new(&self.key, "GET", &format!("{BASE}{path}")).token(&self.token)
     }
 
-    fn request(&self, scheme: &str, token: &str, path: &str, proofs: &[String]) -> Request<Body> {
+    pub(crate) fn request(
+        &self,
+        scheme: &str,
+        token: &str,
+        path: &str,
+        proofs: &[String],
+    ) -> Request<Body> {
         let request = Request::get(format!("http://{}{path}", self.world.address))
             .header(header::AUTHORIZATION, format!("{scheme} {token}"));
         let request = proofs
@@ -60,13 +68,13 @@ impl Bound {
     }
 
     /// Sends the bound token with these proofs.
-    async fn send(&self, path: &str, proofs: &[String]) -> Got {
+    pub(crate) async fn send(&self, path: &str, proofs: &[String]) -> Got {
         let request = self.request("DPoP", &self.token, path, proofs);
         self.world.send(request).await
     }
 
     /// Sends a call of gRPC with the bound token.
-    async fn call(&self, path: &str, proof: &str) -> Got {
+    pub(crate) async fn call(&self, path: &str, proof: &str) -> Got {
         let request = Request::post(format!("http://{}{path}", self.world.address))
             .header(header::AUTHORIZATION, format!("DPoP {}", self.token))
             .header("dpop", proof)
@@ -77,15 +85,41 @@ impl Bound {
     }
 }
 
+/// Serves a gateway.
+pub(crate) async fn serve(gateway: Gateway) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(gateway.serve(listener, std::future::pending()));
+    address
+}
+
+/// Sends a GET with a token.
+pub(crate) async fn get(
+    at: SocketAddr,
+    path: &str,
+    (scheme, token): (&str, &str),
+    proof: Option<&str>,
+) -> Got {
+    let request = Request::get(format!("http://{at}{path}"))
+        .header(header::AUTHORIZATION, format!("{scheme} {token}"));
+    let request = match proof {
+        Some(proof) => request.header("dpop", proof),
+        None => request,
+    };
+    let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
+    let response = client.request(request.body(Body::empty()).unwrap());
+    Got::of(response.await.unwrap()).await
+}
+
 /// The schemes of the challenges.
-fn schemes(got: &Got) -> Vec<&str> {
+pub(crate) fn schemes(got: &Got) -> Vec<&str> {
     let lines = got.headers.get_all(header::WWW_AUTHENTICATE).iter();
     let lines = lines.map(|line| line.to_str().unwrap());
     lines.map(|line| line.split(' ').next().unwrap()).collect()
 }
 
 /// Expects a refusal with one challenge, of the scheme `DPoP`.
-fn assert_refused(got: &Got, error: &str, what: &str) {
+pub(crate) fn assert_refused(got: &Got, error: &str, what: &str) {
     assert_eq!((got.status, schemes(got)), (401, vec!["DPoP"]), "{what}");
     let challenge = got.field("www-authenticate");
     assert!(
@@ -225,46 +259,6 @@ async fn concurrent_replays_pass_once() {
     assert_eq!((statuses[0], statuses[1]), (200, 401));
 }
 
-/// DP-12
-#[tokio::test]
-async fn reload_keeps_used_proofs() {
-    let idp = TestIdp::start().await;
-    let config = |audiences: &str| {
-        let file = format!(
-            "listen = \"127.0.0.1:0\"\n[resource_server]\naudiences = [\"service-a\"{audiences}]\n\
-             issuers = [{{ issuer = \"{}\" }}]\n[[routes]]\npath = \"/a\"\n[binding]\n{ACCEPT}",
-            idp.issuer()
-        );
-        Config::parse(&file).unwrap()
-    };
-    let gateway = Gateway::start(config("")).await.unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(gateway.clone().serve(listener, std::future::pending()));
-    let key = TestKey::generate(TestAlg::Es256);
-    let token = idp
-        .user("alice")
-        .audience("service-a")
-        .bound_to(&key)
-        .mint();
-    let proof = TestProof::new(&key, "GET", &format!("{BASE}/a"))
-        .token(&token)
-        .make();
-    let client = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new());
-    let client = client.build_http::<Body>();
-    let status = || {
-        let request = Request::get(format!("http://{address}/a"))
-            .header(header::AUTHORIZATION, format!("DPoP {token}"))
-            .header("dpop", &proof)
-            .body(Body::empty());
-        let response = client.request(request.unwrap());
-        async { response.await.unwrap().status().as_u16() }
-    };
-    assert_eq!(status().await, 200);
-    gateway.reload(config(", \"service-b\"")).await.unwrap();
-    assert_eq!(status().await, 401);
-}
-
 /// DP-09, DP-11
 #[tokio::test]
 async fn downgrade_and_other_key_are_refused() {
@@ -343,63 +337,6 @@ async fn nonce_is_demanded_and_accepted() {
     assert!(!got.field("dpop-nonce").is_empty());
 }
 
-/// MT-03
-#[tokio::test]
-async fn dpop_off_refuses_and_offers_nothing() {
-    for binding in [
-        "dpop = \"off\"",
-        "certificate = { header = \"client-cert\", from = [\"::1\"] }",
-    ] {
-        let bound = Bound::start(binding).await;
-        let proof = [bound.proof("/protected").make()];
-        for scheme in ["DPoP", "Bearer"] {
-            let request = bound.request(scheme, &bound.token, "/protected", &proof);
-            let got = bound.world.send(request).await;
-            assert_eq!(
-                (got.status, schemes(&got)),
-                (401, vec!["Bearer"]),
-                "{scheme}"
-            );
-        }
-        let plain = bound.world.alice().mint();
-        assert_eq!(bound.world.get(&plain, "/protected").await.status, 200);
-        assert_eq!(bound.world.get(&plain, "/bound").await.status, 401);
-    }
-}
-
-#[tokio::test]
-async fn required_proof_refuses_plain_token() {
-    let bound = Bound::start("base_url = \"https://api.example/v1\"\ndpop = \"require\"").await;
-    let got = bound
-        .world
-        .get(&bound.world.alice().mint(), "/protected")
-        .await;
-    assert_eq!((got.status, schemes(&got)), (401, vec!["DPoP"]));
-    let request = Request::get(format!("http://{}/protected", bound.world.address));
-    let got = bound.world.send(request.body(Body::empty()).unwrap()).await;
-    assert_eq!((got.status, schemes(&got)), (401, vec!["DPoP"]));
-    let got = bound
-        .send("/protected", &[bound.proof("/protected").make()])
-        .await;
-    assert_eq!(got.status, 200);
-}
-
-/// DP-15
-#[tokio::test]
-async fn bound_route_refuses_plain_token() {
-    let bound = Bound::start(ACCEPT).await;
-    let plain = bound.world.alice().mint();
-    let got = bound.world.get(&plain, "/bound").await;
-    assert_eq!((got.status, schemes(&got)), (401, vec!["Bearer", "DPoP"]));
-    assert_eq!(bound.world.get(&plain, "/protected").await.status, 200);
-    let request = Request::get(format!("http://{}/bound", bound.world.address));
-    let got = bound.world.send(request.body(Body::empty()).unwrap()).await;
-    assert_eq!((got.status, schemes(&got)), (401, vec!["Bearer", "DPoP"]));
-    assert!(!format!("{:?}", got.headers).contains("error="));
-    let got = bound.send("/bound", &[bound.proof("/bound").make()]).await;
-    assert_eq!(got.status, 200);
-}
-
 #[tokio::test]
 async fn public_route_forwards_no_proof() {
     let bound = Bound::with(ACCEPT, "[headers]\nidentity = \"danger_pass\"").await;
@@ -424,182 +361,4 @@ async fn upstreams_nonce_stays_here() {
         .send("/orders/7", &[bound.proof("/orders/7").make()])
         .await;
     assert_eq!((got.status, got.field("dpop-nonce")), (200, ""));
-}
-
-/// The smallest values of DER that read as certificates.
-const OWN: &[u8] = &[0x30, 3, 2, 1, 7];
-const OTHER: &[u8] = &[0x30, 3, 2, 1, 8];
-
-fn certificate(from: &str) -> String {
-    format!("certificate = {{ header = \"client-cert\", from = [\"{from}\"] }}")
-}
-
-fn encoded(der: &[u8]) -> String {
-    format!(":{}:", STANDARD.encode(der))
-}
-
-/// MT-01, MT-02
-#[tokio::test]
-async fn certificate_of_proxy_is_compared() {
-    let more = "[headers]\nidentity = \"danger_pass\"";
-    let bound = Bound::with(&certificate("127.0.0.1/32"), more).await;
-    let token = bound.world.alice().bound_to_certificate(OWN).mint();
-    let send = |lines: &[String]| {
-        let request = bound.world.request_with(&token, "GET", "/orders/7");
-        let request = lines
-            .iter()
-            .fold(request, |request, line| request.header("client-cert", line));
-        bound.world.send(request.body(Body::empty()).unwrap())
-    };
-    assert_eq!(send(&[encoded(OWN)]).await.status, 200);
-    let seen = bound.world.upstream.only();
-    assert!(!seen.headers.contains_key("client-cert"));
-    for lines in [vec![encoded(OTHER)], vec![]] {
-        let got = send(&lines).await;
-        assert_eq!((got.status, schemes(&got)), (401, vec!["Bearer"]));
-        assert!(got.field("www-authenticate").contains("invalid_token"));
-    }
-    // MT-05
-    for lines in [vec![encoded(OWN), encoded(OWN)], vec!["%30%03".to_owned()]] {
-        assert_eq!(send(&lines).await.status, 400);
-    }
-    assert_eq!(bound.world.upstream.seen().len(), 1);
-}
-
-/// MT-04
-#[tokio::test]
-async fn spoofed_certificate_is_ignored() {
-    let more = "[headers]\nidentity = \"danger_pass\"";
-    let bound = Bound::with(&certificate("10.0.0.0/8"), more).await;
-    let token = bound.world.alice().bound_to_certificate(OWN).mint();
-    let request = |token: &str, path: &str| {
-        let request = bound.world.request_with(token, "GET", path);
-        let request = request.header("client-cert", encoded(OWN));
-        request.body(Body::empty()).unwrap()
-    };
-    assert_eq!(
-        bound.world.send(request(&token, "/orders/7")).await.status,
-        401
-    );
-    let plain = bound.world.alice().mint();
-    assert_eq!(
-        bound.world.send(request(&plain, "/orders/7")).await.status,
-        200
-    );
-    assert_eq!(bound.world.send(request(&plain, "/open")).await.status, 200);
-    for seen in bound.world.upstream.seen() {
-        assert!(!seen.headers.contains_key("client-cert"));
-    }
-}
-
-#[tokio::test]
-async fn own_tls_is_a_mistake() {
-    let file = "listen = \"127.0.0.1:0\"\n[resource_server]\naudiences = [\"a\"]\n\
-                issuers = [{ issuer = \"https://idp.example\" }]\n[[routes]]\npath = \"/a\"\n[binding]\n";
-    let error = Config::parse(&format!("{file}certificate = \"connection\"")).unwrap_err();
-    assert_eq!(error.field(), "binding.certificate");
-    let config = Config::parse(&format!("{file}dpop = \"accept\"")).unwrap();
-    let error = Gateway::start(config).await.map(drop).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("binding.base_url: is missing"),
-        "{error}"
-    );
-}
-
-/// DP-18, DP-24
-#[tokio::test]
-async fn route_proves_its_own_key() {
-    let path = std::env::temp_dir().join(format!("obo-bconf-gateway-{}.pem", std::process::id()));
-    let own = TestKey::generate(TestAlg::Es256);
-    std::fs::write(&path, own.private_pem()).unwrap();
-    let idp = TestIdp::start().await;
-    let client = idp.client("service-a").secret("s3cret");
-    client.may_exchange_to("service-b");
-    let (upstream, url) = crate::upstream::Upstream::start().await;
-    let config = |client: &str| {
-        let issuer = idp.issuer();
-        let exchange = format!("issuer = \"{issuer}\", audience = \"service-b\"");
-        let file = format!(
-            "listen = \"127.0.0.1:0\"\n[resource_server]\naudiences = [\"service-a\"]\n\
-             issuers = [{{ issuer = \"{issuer}\" }}]\n[binding]\n{ACCEPT}\n\
-             [client]\nid = \"service-a\"\nclient_secret_basic = \"s3cret\"\n{client}\n\
-             [[routes]]\npath = \"/orders/{{*rest}}\"\nupstream = \"{url}/base\"\n\
-             exchange = {{ {exchange}, bind = \"dpop\" }}\n\
-             [[routes]]\npath = \"/plain\"\nupstream = \"{url}\"\nexchange = {{ {exchange} }}"
-        );
-        Config::parse(&file).unwrap()
-    };
-    let error = Gateway::start(config("")).await.map(drop).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("routes[0].exchange.bind: needs a key"),
-        "{error}"
-    );
-    let key = format!(
-        "dpop_key = {{ key = \"{}\", alg = \"ES256\" }}",
-        path.display()
-    );
-    let gateway = Gateway::start(config(&key)).await.unwrap();
-    std::fs::remove_file(path).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(gateway.serve(listener, std::future::pending()));
-
-    let key = TestKey::generate(TestAlg::Es256);
-    let token = idp
-        .user("alice")
-        .audience("service-a")
-        .bound_to(&key)
-        .mint();
-    let http = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new());
-    let http = http.build_http::<Body>();
-    let send = async |path: &str| {
-        let proof = TestProof::new(&key, "GET", &format!("{BASE}{path}"))
-            .token(&token)
-            .make();
-        let request = Request::get(format!("http://{address}{path}"))
-            .header(header::AUTHORIZATION, format!("DPoP {token}"))
-            .header("dpop", &proof)
-            .body(Body::empty());
-        (http.request(request.unwrap()).await.unwrap(), proof)
-    };
-    let mut proofs = Vec::new();
-    for _ in 0..2 {
-        let (response, sent) = send("/orders/7").await;
-        assert_eq!(response.status(), 200);
-        let seen = upstream.seen().pop().unwrap();
-        assert!(
-            seen.headers["authorization"]
-                .to_str()
-                .unwrap()
-                .starts_with("DPoP ")
-        );
-        let lines: Vec<_> = seen.headers.get_all("dpop").iter().collect();
-        assert_eq!(lines.len(), 1);
-        let proof = lines[0].to_str().unwrap().to_owned();
-        assert_ne!(proof, sent);
-        let payload = proof.split('.').nth(1).unwrap();
-        let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD
-            .decode(payload)
-            .unwrap();
-        let payload: serde_json::Value = serde_json::from_slice(&payload).unwrap();
-        assert_eq!(payload["htu"], format!("{url}/base/7"));
-        proofs.push(proof);
-    }
-    // Each request has its own proof; the token is cached.
-    assert_ne!(proofs[0], proofs[1]);
-    assert_eq!(idp.token_requests(), 1);
-    let (response, _) = send("/plain").await;
-    assert_eq!(response.status(), 200);
-    let seen = upstream.seen().pop().unwrap();
-    assert!(
-        seen.headers["authorization"]
-            .to_str()
-            .unwrap()
-            .starts_with("Bearer ")
-    );
-    assert!(!seen.headers.contains_key("dpop"));
 }

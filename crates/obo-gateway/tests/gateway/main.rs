@@ -13,6 +13,11 @@ mod world;
 
 mod bodies;
 mod bound;
+mod bound_file;
+mod bound_fleet;
+mod bound_proxies;
+mod bound_raw;
+mod bound_rules;
 mod clients;
 mod configuration;
 mod connections;
