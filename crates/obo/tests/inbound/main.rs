@@ -13,6 +13,9 @@ mod issuer;
 mod receiving;
 
 mod any_bytes;
+mod bound_certificates;
+mod bound_proofs;
+mod bound_replicas;
 mod bound_tokens;
 mod bounds;
 mod builder;
