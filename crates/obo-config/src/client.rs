@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use obo::authorization_server::TlsIdentity;
 use obo::client::{DpopKey, SigningKey};
 use obo::policy::Algorithm;
-use obo::{Client, ConfigError, Issuer};
+use obo::{Client, ConfigError, Issuer, Secret};
 use serde::Deserialize;
 
 use crate::client_auth::WithoutSecret;
@@ -25,6 +26,7 @@ use crate::setup::Setup;
 /// | `tls_client_auth` | `true`: the HTTP client presents the certificate |
 /// | `self_signed_tls_client_auth` | `true`: likewise |
 /// | `dpop_key` | besides the method: a table, see below |
+/// | `certificate` | besides the method: a table, see below; it needs `issuer` |
 ///
 /// The table `private_key_jwt` has `key` (the path of a PEM or JWK file, or `{ env = "…" }`) and
 /// `alg`. It may have `kid`, `certificate` (the path of a PEM file), and the flags `plain_typ` and
@@ -37,7 +39,14 @@ use crate::setup::Setup;
 /// [binds tokens](obo::exchange::TokenExchangeBuilder::dpop) to this key for destinations with
 /// `bind = "dpop"`.
 ///
-/// Files are read at each attempt. The methods are described at their types in [`obo::client`].
+/// The table `certificate` has the certificate of this service for mutual TLS: `chain` (the path of
+/// a PEM file), `key` (as above), and perhaps `roots` (a PEM file with the authorities of the
+/// servers, by default those of the system). It is read when the file is built. Connections to the
+/// authorization server present it; an HTTP client of your own ([`Setup::with_http`]) must present
+/// it itself. Exchanges [bind tokens](obo::exchange::TokenExchangeBuilder::bound_to_certificate) to
+/// it for destinations with `bind = "certificate"`.
+///
+/// Other files are read at each attempt. The methods are described at their types in [`obo::client`].
 /// [`Setup::client_auth`] adds your own methods. Unknown keys are rejected. Errors name the field
 /// by its path and quote no value.
 ///
@@ -62,6 +71,7 @@ pub struct ClientConfig {
     id: String,
     issuer: Option<Issuer>,
     pub(crate) dpop_key: Option<DpopKeyConfig>,
+    pub(crate) certificate: Option<IdentityConfig>,
     #[serde(flatten)]
     methods: BTreeMap<String, Settings>,
 }
@@ -75,19 +85,55 @@ pub(crate) struct DpopKeyConfig {
     alg: Algorithm,
 }
 
+/// The certificate of this service for mutual TLS.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IdentityConfig {
+    chain: PathBuf,
+    /// A string is a path here, not the key itself.
+    key: SecretConfig,
+    roots: Option<PathBuf>,
+}
+
+/// The place of a key, its path, and its text. A string is a path.
+fn read_key(key: &SecretConfig) -> (&'static str, Option<PathBuf>, Result<Secret, ConfigError>) {
+    let (place, path) = match key {
+        SecretConfig::Text(path) => ("key", Some(PathBuf::from(path.expose()))),
+        SecretConfig::File(path) => ("key.file", Some(path.clone())),
+        SecretConfig::Env(_) => ("key.env", None),
+    };
+    let text = match &path {
+        Some(path) => read_file(path).map_err(|problem| ConfigError::new("", problem)),
+        None => key.clone().read(),
+    };
+    (place, path, text)
+}
+
+impl IdentityConfig {
+    fn build(self) -> Result<TlsIdentity, ConfigError> {
+        let read = |field: &'static str, path: &Path| {
+            read_file(path).map_err(|problem| ConfigError::new(field, problem))
+        };
+        let chain = read("chain", &self.chain)?;
+        let (place, _, key) = read_key(&self.key);
+        let key = key.map_err(|error| error.at(place))?;
+        let identity = TlsIdentity::from_pem(chain.expose(), key);
+        let identity = identity.map_err(|error| match error.field() {
+            "key" => error.at(place),
+            _ => error,
+        })?;
+        match &self.roots {
+            Some(roots) => identity.with_roots(read("roots", roots)?.expose()),
+            None => Ok(identity),
+        }
+    }
+}
+
 impl DpopKeyConfig {
     fn build(self) -> Result<DpopKey, ConfigError> {
         let alg = self.alg;
-        let (place, path) = match &self.key {
-            SecretConfig::Text(path) => ("key", Some(PathBuf::from(path.expose()))),
-            SecretConfig::File(path) => ("key.file", Some(path.clone())),
-            SecretConfig::Env(_) => ("key.env", None),
-        };
-        let text = match &path {
-            Some(path) => read_file(path).map_err(|problem| ConfigError::new("", problem)),
-            None => self.key.read(),
-        };
         // A file is read now too, so that an error has its place.
+        let (place, path, text) = read_key(&self.key);
         let key = text.and_then(|text| DpopKey::new(SigningKey::parse(alg, &text)?));
         let key = key.map_err(|error| error.at(place).within("dpop_key"))?;
         Ok(path.map_or(key, |path| DpopKey::from_file(alg, path)))
@@ -99,6 +145,21 @@ impl ClientConfig {
     pub(crate) fn build_dpop_key(&mut self, setup: &Setup) -> Result<Option<DpopKey>, ConfigError> {
         let key = self.dpop_key.take().filter(|_| !setup.is_without_secrets);
         key.map(DpopKeyConfig::build).transpose()
+    }
+
+    /// Builds the certificate of this service.
+    fn build_identity(&mut self, setup: &Setup) -> Result<Option<TlsIdentity>, ConfigError> {
+        let Some(certificate) = self.certificate.take() else {
+            return Ok(None);
+        };
+        if self.issuer.is_none() {
+            let problem =
+                "needs the `issuer` of this client: no other server may see the certificate";
+            return Err(ConfigError::new("certificate", problem));
+        }
+        let certificate = Some(certificate).filter(|_| !setup.is_without_secrets);
+        let identity = certificate.map(IdentityConfig::build).transpose();
+        identity.map_err(|error| error.within("certificate"))
     }
 
     /// Builds the client. Files and variables are read now, and files again at each attempt.
@@ -116,7 +177,7 @@ impl ClientConfig {
                 let known = known.list();
                 let unknown = named(&name, '`');
                 let problem = format!(
-                    "unknown field{unknown}, expected one of id, issuer, dpop_key, {known}"
+                    "unknown field{unknown}, expected one of id, issuer, dpop_key, certificate, {known}"
                 );
                 return Err(ConfigError::new("", problem).within(step(&name)));
             };
@@ -190,6 +251,8 @@ impl Setup {
             let wrong = |problem| Err(ConfigError::new("issuer", problem).within(&place));
             let key = client.build_dpop_key(self);
             let key = key.map_err(|error| error.within(&place))?;
+            let identity = client.build_identity(self);
+            let identity = identity.map_err(|error| error.within(&place))?;
             match client.issuer.take() {
                 None if place == "client" => {
                     self.unclaimed = Some(client.build_at(&place, self)?);
@@ -207,6 +270,10 @@ impl Setup {
                 Some(issuer) => {
                     let client = client.build_at(&place, self)?;
                     self.dpop_keys.extend(key.map(|key| (issuer.clone(), key)));
+                    if let Some(identity) = identity {
+                        let added = self.add_identity(issuer.clone(), identity);
+                        added.map_err(|error| error.within("certificate").within(&place))?;
+                    }
                     self.clients.push((issuer, client));
                 }
             }

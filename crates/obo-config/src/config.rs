@@ -117,7 +117,12 @@ impl Config {
             return Err(ConfigError::new("exchange", problem));
         }
         // The exchange comes first: a client without an issuer is the client there.
-        let exchange = self.exchange.clone().map(|exchange| exchange.build(setup));
+        let is_bound =
+            (self.destinations.as_ref()).is_some_and(DestinationsConfig::binds_certificate);
+        let exchange = self.exchange.clone().map(|exchange| match is_bound {
+            true => exchange.bind_certificate().build(setup),
+            false => exchange.build(setup),
+        });
         let exchange = exchange.transpose().map_err(within("exchange"))?;
         if let Some((destinations, exchange)) = self.destinations.as_ref().zip(self.exchange) {
             destinations.check(&exchange, setup)?;

@@ -41,10 +41,22 @@ impl DestinationsConfig {
         exchange: &ExchangeConfig,
         setup: &Setup,
     ) -> Result<(), ConfigError> {
+        // One exchange makes the tokens of all.
+        let binds = DestinationConfig::binds_certificate;
+        let odd = (self.0.iter()).position(|other| binds(other) != self.binds_certificate());
+        if let Some(odd) = odd {
+            let problem = "is \"certificate\" at another destination; write it at all of them";
+            return Err(ConfigError::new("bind", problem).within(&format!("destinations[{odd}]")));
+        }
         let checked = each("destinations", &self.0, |destination| {
             destination.check(exchange, setup)
         });
         checked.map(drop)
+    }
+
+    /// Whether the tokens of a destination are bound to the certificate.
+    pub(crate) fn binds_certificate(&self) -> bool {
+        self.0.iter().any(DestinationConfig::binds_certificate)
     }
 
     /// Builds the destinations. Make clients with them, or [replace](Destinations::replace) others.
@@ -81,7 +93,7 @@ impl DestinationsConfig {
 /// | `scopes` | the server decides | the scope values to request |
 /// | `required_scopes` | none | the same; a token with fewer scopes is [not used][scopes] |
 /// | `dialect` | that of the exchange | as in an [`ExchangeConfig`](crate::ExchangeConfig) |
-/// | `bind` | none | `"dpop"`: its tokens are [bound][bound] to the `dpop_key` of the client |
+/// | `bind` | none | `"dpop"`: its tokens are [bound][bound] to the `dpop_key` of the client; `"certificate"`: to its `certificate` |
 /// | `danger_any_audience` | `false` | `true` does not check the [audience][any] of issued tokens |
 /// | `danger_plaintext` | `false` | `true` allows [`http`][http] beyond loopback |
 ///
@@ -114,11 +126,17 @@ pub struct DestinationConfig {
     danger_any_audience: bool,
 }
 
+fn is_plain(uri: &str) -> bool {
+    let scheme = uri.split(':').next().unwrap_or_default();
+    scheme.eq_ignore_ascii_case("http")
+}
+
 /// To what the tokens of a destination are bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Bind {
     Dpop,
+    Certificate,
 }
 
 impl DestinationConfig {
@@ -127,18 +145,32 @@ impl DestinationConfig {
     ///
     /// # Errors
     ///
-    /// Fails if its tokens are bound to a key, and the client of the exchange has none. The field
-    /// is `bind`.
+    /// Fails if its tokens are bound to a key or a certificate, and the client of the exchange has
+    /// none. The field is `bind`.
     pub fn check(&self, exchange: &ExchangeConfig, setup: &Setup) -> Result<(), ConfigError> {
-        let has_key = exchange.has_dpop_key(setup) || setup.is_without_secrets;
-        if self.bind.is_none() || has_key {
-            return Ok(());
-        }
         let issuer = exchange.issuer();
-        let problem = format!(
-            "needs a key; write `dpop_key = {{ key = \"dpop.pem\", alg = \"ES256\" }}` into the client for {issuer}"
-        );
+        let problem = match self.bind {
+            Some(Bind::Certificate) if is_plain(&self.uri) => {
+                "is \"certificate\", which needs a service with `https`".to_owned()
+            }
+            _ if setup.is_without_secrets => return Ok(()),
+            Some(Bind::Dpop) if !exchange.has_dpop_key(setup) => format!(
+                "needs a key; write `dpop_key = {{ key = \"dpop.pem\", alg = \"ES256\" }}` into the client for {issuer}"
+            ),
+            Some(Bind::Certificate) if setup.identity_at(issuer).is_none() => format!(
+                "needs a certificate; write `certificate = {{ chain = \"own.pem\", key = \"own.key\" }}` and the \
+                 `issuer` into the client for {issuer}"
+            ),
+            _ => return Ok(()),
+        };
         Err(ConfigError::new("bind", problem))
+    }
+
+    /// Whether its tokens are bound to the certificate of the client. Then the exchange needs
+    /// [`ExchangeConfig::bind_certificate`], and the HTTP client that calls it must present the
+    /// certificate, which is in the [`Setup`](Setup::identity_at).
+    pub fn binds_certificate(&self) -> bool {
+        self.bind == Some(Bind::Certificate)
     }
 
     /// Sets `danger_plaintext = true`.
@@ -180,7 +212,7 @@ impl DestinationConfig {
         })?;
         let destination = match self.bind {
             Some(Bind::Dpop) => destination.bind_dpop(),
-            None => destination,
+            Some(Bind::Certificate) | None => destination,
         };
         let dialect = match (self.dialect, self.danger_any_audience) {
             (None, false) => return Ok(destination),

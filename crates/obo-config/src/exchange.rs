@@ -76,6 +76,8 @@ pub struct ExchangeConfig {
     danger_unchecked_binding: Option<bool>,
     #[serde(default)]
     cache: CacheConfig,
+    #[serde(skip)]
+    binds_certificate: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -112,6 +114,15 @@ impl ExchangeConfig {
         }
     }
 
+    /// Binds its tokens to the [certificate](Setup::identity_at) of the client, if there is one.
+    /// [`Config::build`](crate::Config::build) does it for destinations with
+    /// `bind = "certificate"`.
+    #[must_use]
+    pub fn bind_certificate(mut self) -> Self {
+        self.binds_certificate = true;
+        self
+    }
+
     /// Builds the exchange. Nothing is fetched yet.
     ///
     /// # Errors
@@ -121,6 +132,10 @@ impl ExchangeConfig {
     pub fn build(self, setup: &mut Setup) -> Result<TokenExchange, ConfigError> {
         setup.check()?;
         let (client, key) = match self.client {
+            Some(client) if client.certificate.is_some() => {
+                let problem = "belongs into [client] or [[clients]], with the `issuer`";
+                return Err(ConfigError::new("client.certificate", problem));
+            }
             Some(mut client) => {
                 let key = client.build_dpop_key(setup);
                 let key = key.map_err(|error| error.within("client"))?;
@@ -136,6 +151,12 @@ impl ExchangeConfig {
         let server = setup.server(&self.issuer, None, token_endpoint)?;
         let exchange = TokenExchange::builder(server, client);
         let exchange = set(exchange, key, TokenExchangeBuilder::dpop);
+        let own = setup.identity_at(&self.issuer);
+        let own = own.filter(|_| self.binds_certificate);
+        let own = own.map(|own| *own.thumbprint());
+        let exchange = set(exchange, own, |exchange, own| {
+            exchange.bound_to_certificate(move || own)
+        });
         let exchange = (self.subject_issuers.into_iter())
             .fold(exchange, TokenExchangeBuilder::allow_subjects_of);
         let cache = self.cache;

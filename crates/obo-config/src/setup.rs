@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use obo::audit::AuditSubjects;
-use obo::authorization_server::{HttpService, ServerMetadata};
+use obo::authorization_server::{HttpService, ServerMetadata, TlsIdentity};
 use obo::binding::BoundTokens;
 use obo::client::{ClientAuth, DpopKey};
 use obo::dialect::{self, Dialect, Rfc8693};
@@ -34,6 +34,9 @@ use crate::settings::Settings;
 #[derive(Clone)]
 pub struct Setup {
     http: HttpService,
+    /// Whether it is the client of `obo`, which can present a certificate.
+    #[cfg(feature = "default-client")]
+    is_default_http: bool,
     pub(crate) profiles: Names<Profile>,
     pub(crate) dialects: Names<NamedDialect>,
     pub(crate) methods: Names<Arc<Method>>,
@@ -49,6 +52,8 @@ pub struct Setup {
     pub(crate) unclaimed_key: Option<DpopKey>,
     /// The keys to which tokens of these servers are bound.
     pub(crate) dpop_keys: Vec<(Issuer, DpopKey)>,
+    /// The certificates of this service at these servers, and the clients that present them.
+    identities: Vec<(Issuer, TlsIdentity, Option<HttpService>)>,
     /// The server that uses it.
     claimed_by: Option<Issuer>,
     /// Whether no secret is read.
@@ -63,13 +68,18 @@ impl Setup {
     /// Creates a setup with the default HTTP client.
     #[cfg(feature = "default-client")]
     pub fn new() -> Self {
-        Self::with_http(HttpService::default_client())
+        Self {
+            is_default_http: true,
+            ..Self::with_http(HttpService::default_client())
+        }
     }
 
     /// Creates a setup with an HTTP client for discovery, key sets, exchanges and introspection.
     pub fn with_http(http: HttpService) -> Self {
         Self {
             http,
+            #[cfg(feature = "default-client")]
+            is_default_http: false,
             profiles: Names::new(
                 Profile::names().filter_map(|name| Some((name, Profile::named(name).ok()?))),
             ),
@@ -79,7 +89,7 @@ impl Setup {
                     NamedDialect::Data(Box::new(dialect::named(name).ok()?)),
                 ))
             })),
-            methods: Names::new(methods()).reserve(["id", "issuer", "dpop_key"]),
+            methods: Names::new(methods()).reserve(["id", "issuer", "dpop_key", "certificate"]),
             trust: None,
             audit_subjects: None,
             fleet: None,
@@ -89,6 +99,7 @@ impl Setup {
             unclaimed: None,
             unclaimed_key: None,
             dpop_keys: Vec::new(),
+            identities: Vec::new(),
             claimed_by: None,
             is_without_secrets: false,
             mistake: None,
@@ -232,6 +243,42 @@ impl Setup {
         keys.find(|(at, _)| at == issuer).map(|(_, key)| key)
     }
 
+    /// Returns the certificates of the clients in the file, by their authorization servers.
+    pub fn identities(&self) -> impl Iterator<Item = (&Issuer, &TlsIdentity)> {
+        let identities = self.identities.iter();
+        identities.map(|(issuer, identity, _)| (issuer, identity))
+    }
+
+    /// Returns the certificate of the client at this authorization server.
+    pub fn identity_at(&self, issuer: &Issuer) -> Option<&TlsIdentity> {
+        let mut identities = self.identities();
+        identities.find_map(|(at, identity)| (at == issuer).then_some(identity))
+    }
+
+    pub(crate) fn add_identity(
+        &mut self,
+        issuer: Issuer,
+        identity: TlsIdentity,
+    ) -> Result<(), ConfigError> {
+        #[cfg(feature = "default-client")]
+        let http = match self.is_default_http {
+            true => Some(HttpService::with_identity(&identity)?),
+            false => None,
+        };
+        #[cfg(not(feature = "default-client"))]
+        let http = None;
+        self.identities.push((issuer, identity, http));
+        Ok(())
+    }
+
+    /// The HTTP client for an authorization server.
+    fn http_at(&self, issuer: &Issuer) -> HttpService {
+        let mut identities = self.identities.iter();
+        let own = identities.find(|(at, ..)| at == issuer);
+        let own = own.and_then(|(_, _, http)| http.as_ref());
+        own.unwrap_or(&self.http).clone()
+    }
+
     pub(crate) fn has_client_at(&self, issuer: &Issuer) -> bool {
         self.clients.iter().any(|(at, _)| at == issuer)
     }
@@ -275,7 +322,8 @@ impl Setup {
         jwks_uri: Option<&str>,
         token_endpoint: Option<&str>,
     ) -> Result<AuthorizationServer, ConfigError> {
-        let builder = || AuthorizationServer::builder(issuer.clone()).with_http(self.http.clone());
+        let builder =
+            || AuthorizationServer::builder(issuer.clone()).with_http(self.http_at(issuer));
         if jwks_uri.is_some() || token_endpoint.is_some() {
             let mut urls = [jwks_uri, token_endpoint].into_iter().flatten();
             let metadata = match urls.any(|url| is_on_plain_host(issuer, url)) {

@@ -3,6 +3,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::Method;
 use http::uri::Scheme;
+use obo::authorization_server::TlsIdentity;
 use obo::on_behalf_of::OnBehalfOfLayer;
 use obo::on_behalf_of::Replay;
 use obo::path::PathPattern;
@@ -42,12 +43,13 @@ impl Proxy {
         path: PathPattern,
         upstream: &str,
         layer: Option<OnBehalfOfLayer>,
+        own: Option<&TlsIdentity>,
         settings: &ProxySettings,
         timeouts: Timeouts,
     ) -> Result<Self, ConfigError> {
         let url = UpstreamUrl::new(path, upstream)?;
         let scheme = url.base.scheme().unwrap_or(&Scheme::HTTPS);
-        let upstream = Upstream::new(scheme, timeouts)?;
+        let upstream = Upstream::new(scheme, own, timeouts)?;
         let replay = Replay::recorded(REPLAYED, Body::new);
         Ok(Self {
             url,

@@ -35,6 +35,12 @@ pub(super) fn route(
     let Some(upstream) = config.upstream else {
         return with_rule(any(caller::claims));
     };
+    let issuer = config.call.as_ref().and_then(|call| {
+        let is_bound = call.destination.binds_certificate();
+        is_bound.then(|| call.exchange.issuer().clone())
+    });
+    // Its tokens are bound to it, so connections to the upstream present it.
+    let own = issuer.and_then(|issuer| setup.identity_at(&issuer));
     let layer = match exchange.zip(config.call) {
         Some((exchange, call)) => {
             let destination = call.destination.build(setup);
@@ -49,7 +55,7 @@ pub(super) fn route(
             None
         }
     };
-    let proxy = Proxy::new(config.path, &upstream, layer, settings, timeouts)?;
+    let proxy = Proxy::new(config.path, &upstream, layer, own, settings, timeouts)?;
     let (proxy, public) = (Arc::new(proxy), config.public);
     let preflight = config.preflight.then(|| Arc::clone(&proxy));
     let route = match public {

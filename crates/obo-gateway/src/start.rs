@@ -2,6 +2,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use obo::authorization_server::TlsIdentity;
 use obo::bearer::PublicPaths;
 use obo::fleet::StoreError;
 use obo::trace::TraceContextLayer;
@@ -35,6 +36,8 @@ pub(super) struct Built {
     clients: (Option<ClientConfig>, Vec<ClientConfig>),
     audit: Option<AuditConfig>,
     binding: Option<BindingConfig>,
+    /// As their files were, so that a renewed certificate is a change.
+    identities: Vec<TlsIdentity>,
     sharing: Sharing,
     server: (ResourceServerConfig, ResourceServer),
     exchanges: Exchanges,
@@ -135,6 +138,7 @@ impl Gateway {
 /// What routes share, and the exchange of each route.
 pub(super) struct Handles {
     clients: (Option<ClientConfig>, Vec<ClientConfig>),
+    identities: Vec<TlsIdentity>,
     sharing: Sharing,
     /// Whether another configuration has started it.
     is_sharing: bool,
@@ -151,6 +155,7 @@ pub(super) fn handles(
 ) -> Result<Handles, ConfigError> {
     let clients = (config.client.clone(), config.clients.clone());
     setup.clients(clients.0.clone(), clients.1.clone())?;
+    let identities: Vec<_> = setup.identities().map(|(_, own)| own.clone()).collect();
     setup.audit(config.audit.clone())?;
     let accepts_dpop = config
         .binding
@@ -166,6 +171,7 @@ pub(super) fn handles(
     let is_same = |before: &Built| {
         is_sharing
             && before.clients == clients
+            && before.identities == identities
             && before.audit == config.audit
             && before.binding == config.binding
     };
@@ -193,6 +199,7 @@ pub(super) fn handles(
     };
     Ok(Handles {
         clients,
+        identities,
         sharing,
         is_sharing,
         exchanges,
@@ -210,6 +217,7 @@ async fn build(
     let is_first = before.is_none();
     let Handles {
         clients,
+        identities,
         sharing,
         is_sharing,
         exchanges,
@@ -262,6 +270,7 @@ async fn build(
     };
     let built = Built {
         clients,
+        identities,
         audit: config.audit,
         binding: config.binding,
         sharing,

@@ -1,5 +1,6 @@
 mod connector;
 mod failure;
+mod tls;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,6 +15,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connect, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use obo::ConfigError;
+use obo::authorization_server::TlsIdentity;
 use obo::error::BoxError;
 use obo::trace::PropagateLayer;
 use tower::util::BoxCloneSyncService;
@@ -53,15 +55,21 @@ struct Clients {
 }
 
 impl Upstream {
-    pub(super) fn new(scheme: &Scheme, timeouts: Timeouts) -> Result<Self, ConfigError> {
+    /// With `own`, connections present the certificate of this gateway.
+    pub(super) fn new(
+        scheme: &Scheme,
+        own: Option<&TlsIdentity>,
+        timeouts: Timeouts,
+    ) -> Result<Self, ConfigError> {
         let tcp = connector::tcp();
         let (http1, http2) = if *scheme == Scheme::HTTPS {
+            let config = tls::config(own)?;
             let tls = || {
-                let tls = HttpsConnectorBuilder::new().with_native_roots();
-                tls.map(HttpsConnectorBuilder::https_only).map_err(no_roots)
+                let tls = HttpsConnectorBuilder::new().with_tls_config(config.clone());
+                tls.https_only()
             };
-            let http1 = tls()?.enable_http1().wrap_connector(tcp.clone());
-            let http2 = tls()?.enable_http2().wrap_connector(tcp);
+            let http1 = tls().enable_http1().wrap_connector(tcp.clone());
+            let http2 = tls().enable_http2().wrap_connector(tcp);
             (
                 clients(connector::marked(http1), false),
                 clients(connector::marked(http2), true),
@@ -175,12 +183,6 @@ fn clients(connector: impl Connect + Clone + Send + Sync + 'static, is_http2: bo
         pooled: client(usize::MAX),
         fresh: client(0),
     }
-}
-
-fn no_roots(error: std::io::Error) -> ConfigError {
-    let problem =
-        format!("is https, but this system has no root certificates; install them: {error}");
-    ConfigError::new("upstream", problem)
 }
 
 impl Service<Request<Body>> for Upstream {

@@ -174,7 +174,7 @@ pub mod audit {
 
 /// The parts of an [`AuthorizationServer`]: its metadata, its keys, and the HTTP client.
 pub mod authorization_server {
-    pub use crate::idp::http::HttpService;
+    pub use crate::idp::http::{HttpService, TlsIdentity};
     pub use crate::idp::jwks::{KeyRefresh, KeyStatus};
     pub use crate::idp::server::AuthorizationServerBuilder;
     #[doc(no_inline)]

@@ -62,6 +62,10 @@ fn guide_lists_every_key() {
             "id = \"orders\"\n",
             "id = \"orders\"\ndpop_key = { nosuch = 1 }\n",
         ),
+        (
+            "id = \"orders\"\n",
+            "id = \"orders\"\ncertificate = { nosuch = 1 }\n",
+        ),
         ("dialect = \"keycloak\"", "nosuch = 1"),
         ("dialect = \"keycloak\"", "dialect = { nosuch = 1 }"),
         ("dialect = \"keycloak\"", "actor = { nosuch = 1 }"),

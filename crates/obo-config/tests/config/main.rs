@@ -11,6 +11,7 @@ mod setup;
 
 mod audit;
 mod binding;
+mod certificate;
 mod client;
 mod destinations;
 mod exchange;

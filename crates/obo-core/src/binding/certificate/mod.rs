@@ -26,6 +26,14 @@ pub fn thumbprint(der: &[u8]) -> [u8; 32] {
     digest(der)
 }
 
+/// The [`thumbprint`] of the first certificate of a PEM text, which is the owner's in a chain.
+/// `None` without a certificate.
+pub fn thumbprint_of_pem(text: &str) -> Option<[u8; 32]> {
+    let blocks = pem::parse_many(text).ok()?;
+    let own = blocks.iter().find(|block| block.tag() == "CERTIFICATE")?;
+    Some(thumbprint(own.contents()))
+}
+
 /// A header in which a proxy passes on the client's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

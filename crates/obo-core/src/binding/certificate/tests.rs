@@ -76,6 +76,19 @@ fn rfc_8705_certificate_is_read_everywhere() {
     assert_eq!(CertificateHeader::from_name("X-Client-Cert"), None);
 }
 
+/// MT-01
+#[test]
+fn first_certificate_of_pem_counts() {
+    let other = pem().replace("MIIBBjCB", "MIIBBzCB");
+    let key = "-----BEGIN PRIVATE KEY-----\nAQID\n-----END PRIVATE KEY-----\n";
+    for text in [pem(), pem() + &other, key.to_owned() + &pem() + &other] {
+        assert_eq!(thumbprint_of_pem(&text), Some(printed()));
+    }
+    for none in ["", "text", key, &pem()[..100], DER] {
+        assert_eq!(thumbprint_of_pem(none), None, "{none}");
+    }
+}
+
 /// MT-05
 #[test]
 fn rfc_9440_example_is_read() {

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use reqwest::{Client, ClientBuilder};
+use obo_core::ConfigError;
+use reqwest::{Certificate, Client, ClientBuilder, Identity};
 use tower::service_fn;
+use zeroize::Zeroizing;
 
-use super::HttpService;
-use crate::box_error::BoxError;
+use super::{HttpService, TlsIdentity};
+use crate::box_error::{BoxError, causes};
 
 const USER_AGENT: &str = concat!("obo/", env!("CARGO_PKG_VERSION"));
 
@@ -24,7 +26,28 @@ const KEEPALIVE_RETRIES: u32 = 3;
 const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
 
 pub(super) fn new() -> HttpService {
-    let encrypted = client(Client::builder());
+    service(client(Client::builder()))
+}
+
+pub(super) fn with_identity(identity: &TlsIdentity) -> Result<HttpService, ConfigError> {
+    let wrong = |field, error: reqwest::Error| {
+        let causes: Vec<_> = causes(&error).map(ToString::to_string).collect();
+        let problem = format!("cannot be used: {}", causes.join(": "));
+        ConfigError::new(field, problem)
+    };
+    let key = identity.key().expose();
+    let pem = Zeroizing::new([identity.chain(), "\n", key].concat());
+    let own = Identity::from_pem(pem.as_bytes()).map_err(|error| wrong("key", error))?;
+    let mut builder = Client::builder().identity(own);
+    if let Some(roots) = identity.roots() {
+        let roots = Certificate::from_pem_bundle(roots.as_bytes());
+        builder = builder.tls_certs_only(roots.map_err(|error| wrong("roots", error))?);
+    }
+    let encrypted = client(builder).map_err(|error| wrong("key", error))?;
+    Ok(service(Ok(encrypted)))
+}
+
+fn service(encrypted: reqwest::Result<Client>) -> HttpService {
     // `http` is for loopback and for `danger_` settings: a proxy would forward secrets in the
     // clear.
     let plain = client(Client::builder().no_proxy().tls_certs_only([]));

@@ -4,7 +4,9 @@
 mod default_client;
 mod freshness;
 mod service;
+mod tls_identity;
 
 pub(crate) use freshness::freshness;
 pub use service::HttpService;
 pub(crate) use service::{HttpError, Limits};
+pub use tls_identity::TlsIdentity;

@@ -8,9 +8,13 @@ use http::{HeaderValue, Request, Response};
 use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+#[cfg(feature = "default-client")]
+use obo_core::ConfigError;
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt as _};
 
+#[cfg(feature = "default-client")]
+use super::TlsIdentity;
 use crate::box_error::BoxError;
 use crate::{observe, trace};
 
@@ -65,6 +69,17 @@ impl HttpService {
     #[cfg(feature = "default-client")]
     pub fn default_client() -> Self {
         super::default_client::new()
+    }
+
+    /// As [`default_client`](Self::default_client), with a certificate of this service for mutual
+    /// TLS.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the certificate and the key do not belong together or cannot be read.
+    #[cfg(feature = "default-client")]
+    pub fn with_identity(identity: &TlsIdentity) -> Result<Self, ConfigError> {
+        super::default_client::with_identity(identity)
     }
 
     /// Sends a request. It accepts no content coding, since none is decoded here.
