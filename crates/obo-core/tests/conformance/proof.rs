@@ -83,7 +83,7 @@ fn verdict_at(proof: &str, now: UnixTime) -> Result<VerifiedProof, ProofError> {
         method: &Method::GET,
         base: &base,
         target: "/protectedresource",
-        token: BearerToken::parse(TOKEN).unwrap(),
+        token_digest: &BearerToken::parse(TOKEN).unwrap().digest(),
         now,
         window: WINDOW,
     })
