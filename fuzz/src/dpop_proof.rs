@@ -91,7 +91,7 @@ fn verdict(proof: &[u8]) -> Result<VerifiedProof, ProofError> {
         method: &Method::GET,
         base: &BaseUrl::new(BASE).unwrap(),
         target: TARGET,
-        token: BearerToken::parse(TOKEN).unwrap(),
+        token_digest: &BearerToken::parse(TOKEN).unwrap().digest(),
         now: world::now(),
         window: Duration::from_secs(WINDOW),
     };

@@ -124,6 +124,11 @@ impl<'a> BearerToken<'a> {
     pub fn expose(self) -> &'a str {
         self.0
     }
+
+    /// SHA-256 of the text, such as the `ath` of a proof has (RFC 9449 section 4.2).
+    pub fn digest(self) -> [u8; 32] {
+        digest(self.0.as_bytes())
+    }
 }
 
 redacted!(BearerToken<'_>);
@@ -157,7 +162,6 @@ pub struct SubjectToken(Arc<Subject>);
 
 struct Subject {
     text: Zeroizing<Box<str>>,
-    /// Computed on first use and shared by all clones.
     digest: OnceLock<[u8; 32]>,
 }
 
@@ -174,8 +178,9 @@ impl SubjectToken {
         &self.0.text
     }
 
-    /// SHA-256 of the text, for cache keys.
-    pub(crate) fn digest(&self) -> &[u8; 32] {
+    /// SHA-256 of the text, for cache keys and the `ath` of a proof (RFC 9449 section 4.2).
+    /// Computed on first use, and shared by all clones.
+    pub fn digest(&self) -> &[u8; 32] {
         self.0.digest.get_or_init(|| digest(self.0.text.as_bytes()))
     }
 }

@@ -83,7 +83,7 @@ pub(crate) fn verdict_at(proof: &str, now: UnixTime) -> Result<VerifiedProof, Pr
         method: &Method::GET,
         base: &base,
         target: "/protectedresource",
-        token: BearerToken::parse(TOKEN).unwrap(),
+        token_digest: &BearerToken::parse(TOKEN).unwrap().digest(),
         now,
         window: WINDOW,
     })

@@ -1,5 +1,6 @@
 //! The minimum work: one signature verification, and one SHA-256 of the token.
 
+use std::cell::Cell;
 use std::hint::black_box;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -12,26 +13,43 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use obo_testkit::{TestAlg, TestKey};
 
+/// A processor learns the branches of one signature, but not of so many.
+const MOST: usize = 256;
+
 pub(crate) struct Floor {
     key: ParsedPublicKey,
     token: String,
+    signed: Vec<Signed>,
+    turn: Cell<usize>,
+}
+
+struct Signed {
     message: Vec<u8>,
     signature: Vec<u8>,
 }
 
 impl Floor {
-    pub(crate) fn new(key: &TestKey, token: &str) -> Self {
-        let (message, signature) = token.rsplit_once('.').unwrap();
+    /// `tokens` are verified in turn: as many different ones as the row has.
+    pub(crate) fn new(key: &TestKey, tokens: &[String]) -> Self {
+        let signed = |token: &String| {
+            let (message, signature) = token.rsplit_once('.').unwrap();
+            Signed {
+                message: message.as_bytes().to_vec(),
+                signature: URL_SAFE_NO_PAD.decode(signature).unwrap(),
+            }
+        };
         Self {
             key: parsed(key),
-            token: token.to_owned(),
-            message: message.as_bytes().to_vec(),
-            signature: URL_SAFE_NO_PAD.decode(signature).unwrap(),
+            token: tokens[0].clone(),
+            signed: tokens.iter().take(MOST).map(signed).collect(),
+            turn: Cell::new(0),
         }
     }
 
     pub(crate) fn verify(&self) {
-        self.key.verify_sig(&self.message, &self.signature).unwrap();
+        let turn = self.turn.replace(self.turn.get() + 1);
+        let Signed { message, signature } = &self.signed[turn % self.signed.len()];
+        self.key.verify_sig(message, signature).unwrap();
     }
 
     pub(crate) fn hash(&self) {

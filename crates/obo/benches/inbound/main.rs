@@ -1,6 +1,6 @@
 //! The cost of the inbound side, as ratios to the minimum work: `cargo xtask bench`.
 //!
-//! F is one signature verification with a parsed key. H is one SHA-256 of the token. Each figure is
+//! F is one signature verification with a parsed key, of as many tokens in turn as the row has. H is one SHA-256 of the token. Each figure is
 //! a median of rounds. All candidates take turns in each round, so that a slow phase of the machine
 //! affects all of them. Ratios can be compared between machines, times cannot.
 #![allow(
@@ -14,6 +14,7 @@
 
 mod bound;
 mod floor;
+mod replays;
 mod rounds;
 mod service;
 
@@ -25,18 +26,38 @@ fn main() {
         .enable_all()
         .build()
         .unwrap();
-    println!("{:<44}{:>10}{:>9}{:>10}", "path", "ns", "ratio", "target");
-    for alg in [TestAlg::Rs256, TestAlg::Es256, TestAlg::EdDsa] {
-        runtime.block_on(signature(alg));
-        runtime.block_on(untyped(alg));
+    // `cargo bench -p obo --bench inbound -- proofs` measures only that part.
+    let only: Vec<_> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let is_wanted = |part: &str| only.is_empty() || only.iter().any(|only| only == part);
+    let algorithms = [TestAlg::Rs256, TestAlg::Es256, TestAlg::EdDsa];
+    println!("{:<50}{:>8}{:>9}{:>10}", "path", "ns", "ratio", "target");
+    if is_wanted("cold") {
+        for alg in algorithms {
+            runtime.block_on(signature(alg));
+            runtime.block_on(untyped(alg));
+        }
+        runtime.block_on(eviction());
     }
-    runtime.block_on(eviction());
-    runtime.block_on(warm());
-    for alg in [TestAlg::Rs256, TestAlg::Es256, TestAlg::EdDsa] {
-        runtime.block_on(proof(alg));
+    if is_wanted("warm") {
+        runtime.block_on(warm());
     }
-    runtime.block_on(certificate());
-    runtime.block_on(refusals());
+    if is_wanted("proofs") {
+        for alg in algorithms {
+            runtime.block_on(proof(alg));
+        }
+    }
+    if is_wanted("certificates") {
+        runtime.block_on(certificate());
+    }
+    if is_wanted("replays") {
+        replays::replays();
+    }
+    if is_wanted("refusals") {
+        runtime.block_on(refusals());
+    }
 }
 
 /// A token that is new to the service.
@@ -60,7 +81,7 @@ async fn untyped(alg: TestAlg) {
 }
 
 fn cold_of(kind: &str, alg: TestAlg, cold: &service::Loaded, target: f64) {
-    let floor = floor::Floor::new(&cold.key, &cold.tokens[0]);
+    let floor = floor::Floor::new(&cold.key, &cold.tokens);
     let mut bare = service::bare();
     let mut layered = cold.service.clone();
     let request = || cold.request(0);
@@ -84,7 +105,7 @@ fn cold_of(kind: &str, alg: TestAlg, cold: &service::Loaded, target: f64) {
 async fn eviction() {
     const COUNT: usize = 50_000;
     let cold = service::Loaded::with_tokens(TestAlg::Es256, service::Cache::On, COUNT).await;
-    let floor = floor::Floor::new(&cold.key, &cold.tokens[0]);
+    let floor = floor::Floor::new(&cold.key, &cold.tokens);
     let mut bare = service::bare();
     let mut layered = cold.service.clone();
     // The first tokens are still cached, so start later.
@@ -100,6 +121,7 @@ async fn eviction() {
             service::call(&mut layered, cold.request(turn % COUNT));
         },
     ]);
+    Figure::new("F, one ES256 verification of many".to_owned(), f).print();
     let name = "cold ES256, evicting, over the bare service";
     Figure::new(name.to_owned(), layered_time - bare_time)
         .ratio(f, "F", 1.10)
@@ -117,7 +139,7 @@ async fn warm() {
 }
 
 fn warm_of(kind: &str, warm: &service::Loaded, count: usize) {
-    let floor = floor::Floor::new(&warm.key, &warm.tokens[0]);
+    let floor = floor::Floor::new(&warm.key, &warm.tokens);
     let mut bare = service::bare();
     let mut layered = warm.service.clone();
     let mut turn = 0;
@@ -146,7 +168,7 @@ fn warm_of(kind: &str, warm: &service::Loaded, count: usize) {
 /// plain token.
 async fn proof(alg: TestAlg) {
     let bound = bound::Bound::new(alg, TURNS).await;
-    let floor = floor::Floor::new(&bound.key, &bound.proofs[0]);
+    let floor = floor::Floor::new(&bound.key, &bound.proofs);
     let (mut plain, mut proving) = (bound.service.clone(), bound.service.clone());
     let (mut plain_turn, mut turn) = (0, 0);
     let [f, plain_time, proving_time] = measure([
@@ -161,6 +183,7 @@ async fn proof(alg: TestAlg) {
         },
     ]);
     let name = alg.as_str();
+    Figure::new(format!("F, one {name} verification of many"), f).print();
     Figure::new(
         format!("warm, {name} proof, over a plain token"),
         proving_time - plain_time,
@@ -172,7 +195,7 @@ async fn proof(alg: TestAlg) {
 /// A cached token that is bound to a certificate, over a plain one on the same connection.
 async fn certificate() {
     let bound = bound::Bound::new(TestAlg::Es256, 1).await;
-    let floor = floor::Floor::new(&bound.key, &bound.proofs[0]);
+    let floor = floor::Floor::new(&bound.key, &bound.proofs);
     let (mut plain, mut proving) = (bound.service.clone(), bound.service.clone());
     let [h, plain_time, proving_time] = measure([
         &mut || floor.hash(),
@@ -190,7 +213,7 @@ async fn certificate() {
 /// Refusals without a signature verification.
 async fn refusals() {
     let loaded = service::Loaded::new(TestAlg::Rs256, service::Cache::Off).await;
-    let floor = floor::Floor::new(&loaded.key, &loaded.tokens[0]);
+    let floor = floor::Floor::new(&loaded.key, &loaded.tokens);
     for (name, request) in loaded.refused() {
         let mut layered = loaded.service.clone();
         let [f, time] = measure([&mut || floor.verify(), &mut || {

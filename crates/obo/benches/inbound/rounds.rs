@@ -59,7 +59,7 @@ impl Figure {
             None => Default::default(),
         };
         println!(
-            "{:<44}{:>10.0}{ratio:>9}{target:>10}",
+            "{:<50}{:>8.0}{ratio:>9}{target:>10}",
             self.name, self.nanoseconds
         );
     }

@@ -16,6 +16,7 @@ mod bound;
 mod cached;
 #[path = "../outbound/service.rs"]
 mod outbound;
+mod replays;
 #[path = "../inbound/service.rs"]
 #[allow(dead_code, reason = "the bench of the inbound side uses the rest")]
 mod service;
@@ -39,6 +40,7 @@ fn main() {
     // `cargo test --all-targets` runs this too, without optimisation: skip the 100,000 users there.
     if std::env::args().any(|argument| argument == "--bench") {
         cached::print();
+        replays::print();
     }
 }
 

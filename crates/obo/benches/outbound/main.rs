@@ -60,6 +60,6 @@ async fn cached() {
         "outbound, bound, over cached and one signature".to_owned(),
         bound_time - layered_time - signature,
     )
-    .ratio(2000.0, "of 2 us", 1.0)
+    .ratio(1000.0, "us", 2.0)
     .print();
 }

@@ -81,7 +81,7 @@ impl Received {
             method: &self.method,
             base: &BaseUrl::new(base).unwrap(),
             target: &self.target,
-            token: token.token().unwrap(),
+            token_digest: &token.token().unwrap().digest(),
             now: Clock::system().now(),
             window: Duration::from_secs(60),
         });

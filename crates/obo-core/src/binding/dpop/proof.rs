@@ -9,10 +9,9 @@ use super::base_url::{BaseUrl, MAX_URI};
 use super::error::ProofError;
 use crate::binding::thumbprint::{Thumbprint, read_digest};
 use crate::error::TokenError;
-use crate::jose::crypto::{Algorithm, PublicKey, are_same, digest};
+use crate::jose::crypto::{Algorithm, PublicKey, are_same};
 use crate::jose::jwk::PublicJwk;
 use crate::time::UnixTime;
-use crate::token::bearer::BearerToken;
 use crate::wire::base64url;
 use crate::wire::json::{self, Names, Scanner, numeric_date};
 
@@ -58,8 +57,12 @@ pub struct ProofRequest<'r> {
     pub base: &'r BaseUrl,
     /// Path and query as they were received, before a router has changed them.
     pub target: &'r str,
-    /// The token that the request carries.
-    pub token: BearerToken<'r>,
+    /// SHA-256 of the token that the request carries: [`BearerToken::digest`], or
+    /// [`SubjectToken::digest`] of a validated token, which is computed once.
+    ///
+    /// [`BearerToken::digest`]: crate::BearerToken::digest
+    /// [`SubjectToken::digest`]: crate::SubjectToken::digest
+    pub token_digest: &'r [u8; 32],
     /// The time.
     pub now: UnixTime,
     /// How far `iat` may be off, either way. There is no leeway on top.
@@ -187,7 +190,7 @@ impl<'p> Proof<'p> {
         if early > window {
             return Err(ProofError::IssuedInFuture { early, window });
         }
-        if !are_same(&claims.ath, &digest(request.token.expose().as_bytes())) {
+        if !are_same(&claims.ath, request.token_digest) {
             return Err(ProofError::OtherToken);
         }
         let mut signature = [0; MAX_SIGNATURE];

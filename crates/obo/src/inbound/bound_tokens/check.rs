@@ -4,7 +4,7 @@ use std::time::Duration;
 use http::{Extensions, HeaderMap, Method, Request, Uri};
 use obo_core::binding::dpop::{Proof, ProofError, ProofHeader, ProofRequest, VerifiedProof};
 use obo_core::binding::{BindingChecks, Proven};
-use obo_core::{BearerToken, Caller, ConfigError, TokenError, TokenScheme, UnixTime};
+use obo_core::{Caller, ConfigError, TokenError, TokenScheme, UnixTime};
 use quick_cache::sync::Cache;
 
 use super::connection::{ClientCertificate, OriginalTarget, PeerAddress};
@@ -145,7 +145,6 @@ impl BoundCheck {
         now: UnixTime,
     ) -> Result<VerifiedProof, Rejection> {
         let wrong = |error| Rejection::Proof { error, nonce: None };
-        let token = BearerToken::parse(caller.subject_token().expose())?;
         let line = Proof::header(presented.headers).map_err(wrong)?;
         let headers = &self.0.headers;
         let mut new = None;
@@ -161,7 +160,7 @@ impl BoundCheck {
             method: presented.method,
             base: &dpop.base,
             target: presented.target(),
-            token,
+            token_digest: caller.subject_token().digest(),
             now,
             window: dpop.window,
         };
