@@ -329,7 +329,7 @@ fn window_has_bounds() {
         server.bound_tokens(dpop().window(window)).build()
     };
     for (window, seen) in [
-        (Duration::ZERO, "0ns"),
+        (Duration::ZERO, "0s"),
         (Duration::from_nanos(1), "1ns"),
         (Duration::from_millis(999), "999ms"),
         (Duration::from_millis(600_001), "600.001s"),
@@ -337,7 +337,7 @@ fn window_has_bounds() {
     ] {
         let error = build(window).unwrap_err();
         assert_eq!(error.field(), "bound_tokens.window");
-        let problem = format!("{seen} is not between 1 s and 10 min");
+        let problem = format!("{seen} is not between 1s and 10m");
         assert_eq!(error.problem(), problem);
     }
     for window in [Duration::from_secs(1), Duration::from_secs(600)] {
