@@ -97,7 +97,7 @@ impl Shard {
     fn take(&mut self, new: Place, now: Second) -> Result<bool, StoreError> {
         let room = room(self.places.len());
         let mut free = None;
-        for place in new.from_home(&mut self.places) {
+        for place in new.search(&mut self.places) {
             if now < place.expires {
                 if place.digest == new.digest {
                     return Ok(false);
@@ -150,7 +150,7 @@ impl Shard {
 
     /// Puts an identifier that is not there into an empty place.
     fn put(&mut self, new: Place) {
-        let mut places = new.from_home(&mut self.places);
+        let mut places = new.search(&mut self.places);
         if let Some(place) = places.find(|place| place.expires == 0) {
             *place = new;
             self.used += 1;
@@ -165,7 +165,7 @@ fn room(places: usize) -> usize {
 
 impl Place {
     /// All places, in the order in which this identifier is searched.
-    fn from_home(self, places: &mut [Self]) -> impl Iterator<Item = &mut Self> {
+    fn search(self, places: &mut [Self]) -> impl Iterator<Item = &mut Self> {
         let [.., home] = self.digest;
         let home = home as usize & places.len().saturating_sub(1);
         let (front, back) = places.split_at_mut(home);
