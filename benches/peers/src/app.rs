@@ -61,6 +61,14 @@ pub(crate) fn request() -> Request<()> {
     request
 }
 
+/// A request with this `Authorization`, and a proof.
+pub(crate) fn proven(authorization: &str, proof: &str) -> Request<()> {
+    let mut request = bearer(authorization);
+    let value = HeaderValue::from_str(proof).unwrap();
+    request.headers_mut().insert("dpop", value);
+    request
+}
+
 /// A request with this `Authorization`. The value is copied, as in a server that reads a socket.
 pub(crate) fn bearer(authorization: &str) -> Request<()> {
     let mut request = request();

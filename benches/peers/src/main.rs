@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --manifest-path benches/peers/Cargo.toml` measures everything and writes
 //! `docs/peers.md` and `docs/peers.svg`. `-- speed` or `-- behaviours` measures and prints only one
-//! half.
+//! half, `-- proofs` only the requests with proofs.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -25,6 +25,7 @@ fn main() {
         .build()
         .unwrap();
     match only.as_deref() {
+        Some("proofs") => print!("{}", speed::proofs(&runtime).markdown()),
         Some("speed") => print!("{}", speed::run(&runtime).markdown()),
         Some("behaviours") => print!("{}", runtime.block_on(behaviours::run()).markdown()),
         _ => {

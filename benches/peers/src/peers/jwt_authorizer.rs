@@ -27,6 +27,7 @@ pub(super) const PEER: Peer = Peer {
     bare: App::bare_07,
     protect,
     protect_grpc,
+    protect_bound: None,
 };
 
 #[derive(Clone, Deserialize)]

@@ -7,4 +7,4 @@ mod obo;
 mod peer;
 mod tower_oauth2;
 
-pub(crate) use peer::{AUDIENCE, Peer, SCOPE, Trust, all};
+pub(crate) use peer::{AUDIENCE, BASE, Peer, SCOPE, Trust, all};

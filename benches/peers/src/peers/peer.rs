@@ -7,6 +7,8 @@ use crate::app::App;
 
 /// The audience of the protected service.
 pub(crate) const AUDIENCE: &str = "service-a";
+/// The URL under which clients call the protected service.
+pub(crate) const BASE: &str = "https://orders.example.com";
 /// The scope that [`Trust::scoped`] requires.
 pub(crate) const SCOPE: &str = "orders:read";
 
@@ -55,6 +57,9 @@ pub(crate) struct Peer {
     pub(crate) protect: fn(Trust) -> Built,
     /// The same as `protect`, for a gRPC service.
     pub(crate) protect_grpc: fn(Trust) -> Built,
+    /// The same as `protect`, for tokens that are bound to a key (DPoP), with proofs that are used
+    /// once; `None` if the library cannot do that.
+    pub(crate) protect_bound: Option<fn(Trust) -> Built>,
 }
 
 /// All peers; `obo` comes first.

@@ -19,6 +19,7 @@ pub(super) const PEER: Peer = Peer {
     bare: App::bare_08,
     protect,
     protect_grpc: protect,
+    protect_bound: None,
 };
 
 fn protect(trust: Trust) -> Built {

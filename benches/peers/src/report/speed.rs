@@ -3,7 +3,7 @@ use obo_testkit::TestAlg;
 use super::chart::Panel;
 use super::markdown::{row, table};
 use super::versions::named;
-use crate::speed::{Cost, OfAlgorithm, Speed};
+use crate::speed::{Cost, OfAlgorithm, Proofs, Speed};
 
 impl Speed {
     pub(crate) fn markdown(&self) -> String {
@@ -37,7 +37,9 @@ impl Speed {
             )
         });
         let head = std::iter::once(String::new()).chain(named());
-        format!("{}\n{}", table(head, rows), floors.collect::<String>())
+        let rows = rows.chain(self.proofs.rows());
+        let floors: String = floors.chain([self.proofs.floor()]).collect();
+        format!("{}\n{floors}", table(head, rows))
     }
 
     /// For the chart in the README.
@@ -80,6 +82,10 @@ impl Speed {
                 es256.cells(1, |cost| format!("{:.2} H", cost.ratio)),
             ),
             row(
+                "… with a proof (DPoP)",
+                self.proofs.cells(|cost| format!("{:.2} F", cost.ratio)),
+            ),
+            row(
                 "allocations, new and seen before",
                 es256
                     .costs
@@ -87,6 +93,35 @@ impl Speed {
                     .map(|[cold, warm]| format!("{}, {}", cold.allocations, warm.allocations)),
             ),
         ]
+    }
+}
+
+impl Proofs {
+    pub(crate) fn markdown(&self) -> String {
+        let head = std::iter::once(String::new()).chain(named());
+        format!("{}\n{}", table(head, self.rows()), self.floor())
+    }
+
+    fn rows(&self) -> [Vec<String>; 2] {
+        [
+            row(
+                "warm ES256 with a proof, in F",
+                self.cells(ToString::to_string),
+            ),
+            row(
+                "allocations, warm ES256 with a proof",
+                self.cells(|cost| cost.allocations.to_string()),
+            ),
+        ]
+    }
+
+    fn floor(&self) -> String {
+        format!("Proofs, ES256: F was {:.1} µs.\n", self.verify / 1e3)
+    }
+
+    fn cells(&self, cell: impl Fn(&Cost) -> String) -> Vec<String> {
+        let cell = |cost: &Option<Cost>| cost.as_ref().map_or("no DPoP".to_owned(), &cell);
+        self.costs.iter().map(cell).collect()
     }
 }
 

@@ -9,6 +9,15 @@ const PARTS: usize = 5;
 /// The result for each algorithm.
 pub(crate) struct Speed {
     pub(crate) algorithms: Vec<OfAlgorithm>,
+    pub(crate) proofs: Proofs,
+}
+
+/// The result for requests with a proof.
+pub(crate) struct Proofs {
+    /// F in nanoseconds.
+    pub(crate) verify: f64,
+    /// For each peer, the cost of a request in F; `None` if it has no DPoP.
+    pub(crate) costs: Vec<Option<Cost>>,
 }
 
 pub(crate) struct OfAlgorithm {
@@ -60,7 +69,7 @@ pub(super) struct Pairs {
 }
 
 impl Pairs {
-    fn push(&mut self, (layered, bare): (f64, f64)) {
+    pub(super) fn push(&mut self, (layered, bare): (f64, f64)) {
         self.layered.push(layered);
         self.bare.push(bare);
     }

@@ -6,20 +6,22 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use cpu_time::ThreadTime;
+use http::Request;
 use obo_testkit::{TestAlg, TestIdp, TestKey};
 use tokio::runtime::Runtime;
 
 use super::measured::{OfAlgorithm, Speed, Times, median};
+use super::proofs::proofs;
 use super::tokens;
 use crate::app::{App, bearer};
 use crate::floor::Floor;
 use crate::peers::{self, Peer, Trust};
 
-const ROUNDS: usize = 250;
+pub(super) const ROUNDS: usize = 250;
 /// Requests to each peer in a round.
-const CALLS: usize = 16;
+pub(super) const CALLS: usize = 16;
 /// Allocations are counted this many times, and the median counts: a cache grows now and then.
-const COUNTS: usize = 9;
+pub(super) const COUNTS: usize = 9;
 
 pub(crate) fn run(runtime: &Runtime) -> Speed {
     Speed {
@@ -27,6 +29,7 @@ pub(crate) fn run(runtime: &Runtime) -> Speed {
             .into_iter()
             .map(|alg| of_algorithm(runtime, alg))
             .collect(),
+        proofs: proofs(runtime),
     }
 }
 
@@ -70,12 +73,14 @@ fn of_algorithm(runtime: &Runtime, alg: TestAlg) -> OfAlgorithm {
         }
     }
     let counted = &lines[(ROUNDS + 1) * CALLS..][..COUNTS];
-    let cold_counts = pairs
-        .iter()
-        .map(|pair| allocations(runtime, pair, counted.iter()));
+    let count = |pair: &Pair, lines: &mut dyn Iterator<Item = &String>| {
+        let requests = lines.map(|line| || bearer(line));
+        allocations(runtime, &pair.layered, &pair.bare, requests)
+    };
+    let cold_counts = pairs.iter().map(|pair| count(pair, &mut counted.iter()));
     let warm_counts = pairs
         .iter()
-        .map(|pair| allocations(runtime, pair, [warm; COUNTS].into_iter()));
+        .map(|pair| count(pair, &mut [warm; COUNTS].into_iter()));
     let counts = cold_counts.zip(warm_counts);
     OfAlgorithm {
         alg,
@@ -120,7 +125,7 @@ async fn requests(app: &App, lines: &[&String]) -> f64 {
 }
 
 /// The mean time of one call, in nanoseconds.
-fn time(work: impl Fn()) -> f64 {
+pub(super) fn time(work: impl Fn()) -> f64 {
     let calls = 4 * CALLS;
     let started = ThreadTime::now();
     for _ in 0..calls {
@@ -129,16 +134,21 @@ fn time(work: impl Fn()) -> f64 {
     started.elapsed().as_secs_f64() * 1e9 / calls as f64
 }
 
-fn allocations<'a>(runtime: &Runtime, pair: &Pair, lines: impl Iterator<Item = &'a String>) -> i64 {
-    let count = |app: &App, line: &str| {
-        let request = bearer(line);
+/// The median of what these requests allocate, minus what they allocate in the bare service.
+pub(super) fn allocations<R: Fn() -> Request<()>>(
+    runtime: &Runtime,
+    layered: &App,
+    bare: &App,
+    requests: impl Iterator<Item = R>,
+) -> i64 {
+    let count = |app: &App, request: Request<()>| {
         let counted = allocation_counter::measure(|| {
             runtime.block_on(async { black_box(app.call(request).await) });
         });
         counted.count_total as i64
     };
-    let mut counts: Vec<_> = lines
-        .map(|line| count(&pair.layered, line) - count(&pair.bare, line))
+    let mut counts: Vec<_> = requests
+        .map(|request| count(layered, request()) - count(bare, request()))
         .collect();
     counts.sort_unstable();
     counts[counts.len() / 2]

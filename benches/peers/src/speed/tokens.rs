@@ -1,6 +1,6 @@
 //! Different tokens, each with 23 claims and about 900 bytes of JSON.
 
-use obo_testkit::{TestIdp, TestKey};
+use obo_testkit::{TestIdp, TestKey, TokenBuilder};
 
 use crate::peers::{AUDIENCE, SCOPE};
 
@@ -13,7 +13,20 @@ pub(super) fn lines(idp: &TestIdp, key: &TestKey, count: usize) -> Vec<String> {
         .collect()
 }
 
+/// A token that is bound to the key `own`.
+pub(super) fn bound(idp: &TestIdp, key: &TestKey, own: &TestKey) -> String {
+    draft(idp, 0)
+        .bound_to(own)
+        .sign_with(key)
+        .kid(Some(KID))
+        .mint()
+}
+
 fn token(idp: &TestIdp, key: &TestKey, i: usize) -> String {
+    draft(idp, i).sign_with(key).kid(Some(KID)).mint()
+}
+
+fn draft(idp: &TestIdp, i: usize) -> TokenBuilder {
     let mut token = idp
         .user(&format!("user-{i:05}"))
         .audience(AUDIENCE)
@@ -27,5 +40,5 @@ fn token(idp: &TestIdp, key: &TestKey, i: usize) -> String {
             format!("value {n} of some length"),
         );
     }
-    token.sign_with(key).kid(Some(KID)).mint()
+    token
 }
