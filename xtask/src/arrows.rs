@@ -32,10 +32,6 @@ const FOREIGN: [(&str, &str); 7] = [
     ("obo-audit", "obo-core obo tokio http"),
     ("obo-testkit", "obo-core obo obo-axum obo-tonic"),
 ];
-/// Packages that only default features may add.
-const CLIENT: [&str; 2] = ["reqwest", "rustls"];
-/// Programs always have a client, so `CLIENT` does not apply to them.
-const PROGRAMS: [&str; 2] = ["obo-gateway", "obo-cli"];
 
 pub(crate) fn run() -> shell::Result {
     let mut findings = Vec::new();
@@ -49,8 +45,13 @@ pub(crate) fn run() -> shell::Result {
         let dev = if package == "obo-testkit" { ",dev" } else { "" };
         let defaults = format!("tree -p {package} --prefix none -e normal{dev}");
         let lean = format!("{defaults} --no-default-features");
-        let is_program = PROGRAMS.contains(&&*package);
-        let client: &[&str] = if is_program { &[] } else { &CLIENT };
+        // What only default features may add. Programs always have a client, and obo-tonic lets
+        // tonic refuse `https` without TLS, which needs types of rustls.
+        let client: &[&str] = match &*package {
+            "obo-gateway" | "obo-cli" => &[],
+            "obo-tonic" => &["reqwest"],
+            _ => &["reqwest", "rustls"],
+        };
         for (tree, foreign) in [(defaults, &*foreign), (lean, client)] {
             let tree = read(&mut cargo(&tree))?;
             findings.extend(packages(&package, &tree, foreign));

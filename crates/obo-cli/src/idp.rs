@@ -85,7 +85,8 @@ async fn start(config: &mut IdpConfig) -> Result<(TestIdp, TcpListener), Failure
     Ok((idp, page))
 }
 
-/// Says where it listens. Of secrets, it shows only that of the client which is there without a file.
+/// Says where it listens. Of secrets, it shows only that of the client which is there without a
+/// file.
 fn announce(idp: &TestIdp, page: SocketAddr, config: &IdpConfig, is_default: bool, json: bool) {
     let users = Vec::from_iter(config.users.iter().map(|user| &*user.name));
     let clients = Vec::from_iter(config.clients.iter().map(|client| &*client.id));

@@ -178,8 +178,8 @@ impl DestinationConfig {
     ///
     /// # Errors
     ///
-    /// Fails if values conflict, or if its tokens are bound to a key or a certificate and the client
-    /// of the exchange has none. The field is a key of the table.
+    /// Fails if values conflict, or if its tokens are bound to a key or a certificate and the
+    /// client of the exchange has none. The field is a key of the table.
     pub fn build(
         self,
         exchange: &ExchangeConfig,

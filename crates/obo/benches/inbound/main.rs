@@ -1,9 +1,9 @@
 //! The cost of the inbound side, as ratios to the minimum work: `cargo xtask bench`.
 //!
-//! F is one signature verification with a parsed key, of as many tokens in turn as the row has. H is
-//! one SHA-256 of the token. Each figure is a median of rounds. All candidates take turns in each
-//! round, so that a slow phase of the machine affects all of them. Ratios can be compared between
-//! machines, times cannot.
+//! F is one signature verification with a parsed key, of as many tokens in turn as the row has. H
+//! is one SHA-256 of the token. Each figure is a median of rounds. All candidates take turns in
+//! each round, so that a slow phase of the machine affects all of them. Ratios can be compared
+//! between machines, times cannot.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
