@@ -1,5 +1,18 @@
 //! Randomness from the operating system.
 
+use std::cell::RefCell;
+
+thread_local! {
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: [0; 512], used: 512 }) };
+}
+
+/// Random bytes that no one has seen yet: for identifiers, of which each request needs some. Asking
+/// the system for each would take as long as all else that a proof takes besides its signature.
+struct Pool {
+    bytes: [u8; 512],
+    used: usize,
+}
+
 /// A random key; `None` if the system has no randomness.
 pub(crate) fn bytes() -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
@@ -16,9 +29,8 @@ pub(crate) fn nonce() -> Option<[u8; 12]> {
 
 /// 128 random bits in hexadecimal: a `jti`.
 pub(crate) fn token_id() -> Option<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).ok()?;
-    Some(format!("{:032x}", u128::from_be_bytes(bytes)))
+    let id = POOL.with_borrow_mut(Pool::next)?;
+    Some(format!("{:032x}", u128::from_be_bytes(id)))
 }
 
 /// The identifier of a trace, which is not zero.
@@ -41,5 +53,50 @@ pub(crate) fn fraction() -> f64 {
     match getrandom::fill(&mut bytes) {
         Ok(()) => f64::from(u32::from_be_bytes(bytes)) / (f64::from(u32::MAX) + 1.0),
         Err(_) => 0.0,
+    }
+}
+
+impl Pool {
+    /// The next bytes, which are removed.
+    fn next(&mut self) -> Option<[u8; 16]> {
+        if self.used >= self.bytes.len() {
+            getrandom::fill(&mut self.bytes).ok()?;
+            self.used = 0;
+        }
+        let next = self.bytes.get_mut(self.used..)?.first_chunk_mut::<16>()?;
+        self.used += next.len();
+        Some(std::mem::take(next))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// DP-18
+    #[test]
+    fn token_ids_never_repeat() {
+        let of_a_thread = || (0..1000).map(|_| token_id().unwrap()).collect::<Vec<_>>();
+        let threads = [0; 4].map(|_| std::thread::spawn(of_a_thread));
+        let ids: Vec<String> = threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap())
+            .collect();
+        assert!(ids.iter().all(|id| id.len() == 32));
+        assert_eq!(HashSet::<&String>::from_iter(&ids).len(), ids.len());
+    }
+
+    #[test]
+    fn pool_keeps_no_used_bytes() {
+        let mut pool = Pool {
+            bytes: [0; 512],
+            used: 512,
+        };
+        let first = pool.next().unwrap();
+        assert_ne!(first, [0; 16]);
+        assert_eq!(pool.bytes[..16], [0; 16]);
+        assert_ne!(pool.bytes[16..32], [0; 16]);
     }
 }

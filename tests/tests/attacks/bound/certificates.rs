@@ -374,9 +374,9 @@ fn both(holder: &Holder<'_>) -> Vec<Case> {
     cases
 }
 
-const LISTED: [&str; 3] = ["127.0.0.1/32", "127.0.0.0/8", "0.0.0.0/0"];
+const LISTED: [&str; 3] = ["127.0.0.1/32", "127.0.0.0/8", "::ffff:127.0.0.0/104"];
 /// The last one has all addresses of IPv6, and none of IPv4.
-const UNLISTED: [&str; 3] = ["127.0.0.2/32", "10.0.0.0/8", "::/0"];
+const UNLISTED: [&str; 3] = ["127.0.0.2/32", "10.0.0.0/8", "2000::/3"];
 
 async fn attack(
     settings: Settings,

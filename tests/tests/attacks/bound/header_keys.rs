@@ -46,11 +46,11 @@ pub(super) fn cases(holder: &Holder<'_>) -> Vec<Case> {
             );
         }
         jwk(
-            "a null d, which is no key",
+            "a null d",
             signer.raw(),
             alg,
             &format!("{{{members},\"d\":null}}"),
-            None,
+            JWK,
         );
         jwk(
             "an escaped d",

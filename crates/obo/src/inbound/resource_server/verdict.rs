@@ -211,10 +211,11 @@ impl ResourceServer {
         let is_valid = cached.generation.is_none_or(is_vouched_for)
             && cached.is_fresh(now)
             && trusted.policy.check_expiry(&cached.caller, now).is_ok();
-        // Such a token is dated by its introspection, which a new one replaces.
-        let is_outdated = cached.caller.is_dated_by_introspection()
-            && (self.0.shared.fleet.as_ref())
-                .is_some_and(|fleet| fleet.standing(&cached.caller) == Standing::Revoked);
+        // A token that is dated by its introspection may be good after a new one.
+        let is_outdated = (self.0.shared.fleet.as_ref()).is_some_and(|fleet| {
+            cached.caller.is_dated_by_introspection()
+                && fleet.standing(&cached.caller) == Standing::Revoked
+        });
         if !is_valid || is_outdated {
             tokens.remove(found.as_bytes());
             return None;
