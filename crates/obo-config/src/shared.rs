@@ -312,7 +312,7 @@ impl Setup {
         self.fleet.as_ref()
     }
 
-    /// Returns the fleet. Makes one of this process if there is none, so that receivers of logouts
+    /// Returns the fleet. Without one, makes one of this process, so that receivers of logouts
     /// have one.
     ///
     /// # Errors

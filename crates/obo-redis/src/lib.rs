@@ -102,7 +102,7 @@
 //! Errors name the address and the kind, such as "the shared store at redis.example:6379 is out of
 //! memory". They quote no value, no user and no password. What someone must correct, such as a
 //! wrong password, a port of another protocol or a missing right, is an error [of the
-//! set-up](obo::fleet::StoreError::is_of_setup). A store that is away is none.
+//! set-up](obo::fleet::StoreError::is_of_setup). A store that is away is not.
 //!
 //! # Features
 //!

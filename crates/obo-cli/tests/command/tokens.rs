@@ -247,12 +247,12 @@ exit code 2
 
 "#]]
     );
-    // A damaged JWT is introspected as an opaque token, which is told.
+    // A damaged JWT is introspected as an opaque token, and the result says so.
     let token = world.alice();
     let cut = token.rsplit_once('.').unwrap().0;
     let ran = world.run(&["inspect", "-c", &config], cut).await;
-    let told = "looks like a damaged JWT: it has 2 of 3 segments";
-    assert!(ran.code == 2 && ran.out.contains(told), "{ran:?}");
+    let hint = "looks like a damaged JWT: it has 2 of 3 segments";
+    assert!(ran.code == 2 && ran.out.contains(hint), "{ran:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,7 +40,7 @@ impl Heard {
         }
     }
 
-    /// Whether the newest record of the log opened, or there is none.
+    /// Whether the newest record of the log opened. So it is for an empty log.
     pub(super) fn is_readable(&self) -> bool {
         !self.is_unreadable.load(Ordering::Relaxed)
     }

@@ -35,7 +35,7 @@ impl State {
         value.is_some_and(|(_, until)| Instant::now() < *until)
     }
 
-    /// Makes room for one more value; fails if there is none.
+    /// Makes room for one more value, or fails.
     fn make_room(&mut self) -> Result<(), StoreError> {
         if self.values.len() >= MOST {
             let now = Instant::now();

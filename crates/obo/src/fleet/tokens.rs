@@ -47,7 +47,7 @@ impl Fleet {
         })
     }
 
-    /// The value of a name, opened. `None` if there is none that can be used.
+    /// The value of a name, opened. `None` if it has no usable one.
     async fn read(
         &self,
         kind: &'static str,

@@ -27,7 +27,7 @@ pub(super) fn cases(holder: &Holder<'_>) -> Vec<Case> {
         cases.push(holder.case(format!("{alg}: {name}"), &token, proof, code));
     };
     let (es, rs, ed) = (world.own.es.raw(), world.own.rsa.raw(), world.own.ed.raw());
-    // Private members: anybody who reads the proof could sign.
+    // Private members: anyone who reads the proof could sign.
     for (signer, members, alg) in [
         (&world.own.es, &ec, "ES256"),
         (&world.own.rsa, &rsa, "RS256"),

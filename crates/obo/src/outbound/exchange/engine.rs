@@ -42,7 +42,7 @@ pub(super) struct Engine {
     client_rejection: ClientRejection,
     /// Of the called services.
     pub(super) nonces: Nonces,
-    /// Without keys, cached tokens could not be told apart safely, so nothing is exchanged.
+    /// Without keys, cached tokens could not be distinguished safely, so nothing is exchanged.
     keys: Option<CacheKeys>,
 }
 
