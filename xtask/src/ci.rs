@@ -82,14 +82,8 @@ pub(crate) fn package() -> shell::Result {
     for name in &crates {
         let place = format!("{name}-{}", env!("CARGO_PKG_VERSION"));
         let archive = format!("target/package/{place}.crate"); // Its times are all the same.
-        let tar = [
-            "--extract",
-            "--touch",
-            "--directory",
-            "target/package/unpacked",
-            "--file",
-        ];
-        show(Command::new("tar").args(tar).arg(archive))?;
+        let tar = "--extract --touch --directory target/package/unpacked --file";
+        show(Command::new("tar").args(tar.split(' ')).arg(archive))?;
         manifest += &format!("{name} = {{ path = \"{place}\" }}\n");
     }
     fs::write(folder.join("Cargo.toml"), manifest)?;

@@ -88,11 +88,12 @@ impl Coverage {
         let tests = files.iter().flat_map(|(path, text)| tests(path, text));
         coverage.tests = tests.collect();
         for row in coverage.group.iter().flat_map(|group| &group.rows) {
-            let path = row.compile_fail.as_ref();
-            let file = files.iter().find(|(of, _)| Some(of) == path);
-            let file = file.filter(|(_, text)| text.contains("```compile_fail"));
-            let file = file.filter(|(_, text)| text.contains(&row.id));
-            let test = file.map(|(path, _)| (vec![row.id.clone()], path.clone()));
+            let mut files = files
+                .iter()
+                .filter(|(of, _)| row.compile_fail.as_ref() == Some(of));
+            let has = |text: &str| text.contains("```compile_fail") && text.contains(&row.id);
+            let test = files.find(|(_, text)| has(text));
+            let test = test.map(|(path, _)| (vec![row.id.clone()], path.clone()));
             coverage.tests.extend(test);
         }
         Ok(coverage)

@@ -20,7 +20,7 @@ const USAGE: &str = "unknown verb; usage: cargo xtask <verb>
 
   test      run unit and integration tests, then doctests
   arrows    check imports between modules, public traits and dependencies of packages
-  words     find words that the style guide excludes, products named outside `dialect`, long comments
+  words     find words that the style guide excludes, and products named outside `dialect`
   api       check that each crate lists the packages whose types its public API shows
   bench     measure the cost of a request, as ratios to the minimum work
   peers     compare with other libraries; writes docs/peers.md and docs/peers.svg
@@ -31,7 +31,6 @@ const USAGE: &str = "unknown verb; usage: cargo xtask <verb>
   interop   test with authorization servers and clients of other projects
   ci        run all steps of CI; they are listed in xtask/src/ci.rs
 ";
-const PEERS: &str = "benches/peers/Cargo.toml";
 
 fn main() -> ExitCode {
     match run() {
@@ -53,7 +52,9 @@ fn run() -> shell::Result {
         ["words"] => words::run(),
         ["api"] => api::run(),
         ["bench"] => show(&mut cargo("bench -p obo")),
-        ["peers"] => show(cargo("run --release").args(["--manifest-path", PEERS])),
+        ["peers"] => show(&mut cargo(
+            "run --release --manifest-path benches/peers/Cargo.toml",
+        )),
         ["coverage"] => coverage::write(),
         ["page"] => show(cargo("test -p obo-examples --test page").env("WRITE_SCREENSHOT", "1")),
         ["package"] => ci::package(),
