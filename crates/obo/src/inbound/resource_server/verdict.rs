@@ -138,8 +138,8 @@ impl ResourceServer {
         caller: Caller,
         presented: Option<Presented<'_>>,
     ) -> Verdict {
-        // Then the policies refuse bound tokens, so no caller has a binding. Reading it would cost a
-        // cache miss.
+        // Then the policies refuse bound tokens, so no caller has a binding. Reading it would cost
+        // a cache miss.
         if self.0.bound.is_none() && !self.0.demands_bound {
             return Verdict::Admitted(caller);
         }
