@@ -6,8 +6,8 @@ thread_local! {
     static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: [0; 512], used: 512 }) };
 }
 
-/// Random bytes that no one has seen yet: for identifiers, of which each request needs some. Asking
-/// the system for each would take as long as all else that a proof takes besides its signature.
+/// Unused random bytes, for identifiers. Each proof needs one, and a system call for each would be
+/// a quarter of what a proof costs besides its signature.
 struct Pool {
     bytes: [u8; 512],
     used: usize,
