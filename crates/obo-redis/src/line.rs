@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, Shared};
 use obo::fleet::{StoreError, StoreKey};
 use parking_lot::Mutex;
 use redis::cluster_routing::Slot;
 use redis::{PushKind, RedisResult};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::connection::Connection;
@@ -35,7 +34,8 @@ struct State {
     next: Option<Current>,
 }
 
-type Connecting = Shared<BoxFuture<'static, Result<Connection, StoreError>>>;
+/// The connection, once it is made or has failed.
+type Connecting = watch::Receiver<Option<Result<Connection, StoreError>>>;
 
 struct Current {
     number: u64,
@@ -92,14 +92,17 @@ impl Line {
 
     async fn connected(&self, slot: Slot) -> Result<(u64, Connection), StoreError> {
         let (number, connecting) = self.current(slot);
-        match connecting.now_or_never() {
+        match known(&connecting) {
             Some(Ok(connection)) => return Ok((number, connection)),
             // It failed before this command, so the store may be back.
             Some(Err(_)) => self.leave(number),
             None => {}
         }
-        let (number, connecting) = self.current(slot);
-        let connection = connecting.await.inspect_err(|_| self.leave(number))?;
+        let (number, mut connecting) = self.current(slot);
+        // An error is a task that was stopped, which `known` tells.
+        let _ = connecting.wait_for(Option::is_some).await;
+        let connected = known(&connecting).unwrap_or_else(|| Err(problem::silent()));
+        let connection = connected.inspect_err(|_| self.leave(number))?;
         Ok((number, connection))
     }
 
@@ -162,8 +165,8 @@ impl State {
 
     /// Uses the next connection if it is there.
     fn take_over(&mut self) {
-        let next = self.next.as_ref().map(|next| next.connecting.clone());
-        let Some(connected) = next.and_then(|next| next.now_or_never()) else {
+        let next = self.next.as_ref();
+        let Some(connected) = next.and_then(|next| known(&next.connecting)) else {
             return;
         };
         let next = self.next.take();
@@ -177,18 +180,27 @@ impl State {
 
 fn connect(source: Arc<Source>, is_closed: Arc<AtomicBool>) -> Connecting {
     let is_cluster = source.is_cluster();
-    let task = tokio::spawn(async move {
+    let (connected, connecting) = watch::channel(None);
+    tokio::spawn(async move {
         let pushed = move |push: redis::PushInfo| {
             // A cluster replaces the connections of its nodes itself.
             if push.kind == PushKind::Disconnection && !is_cluster {
                 is_closed.store(true, Ordering::Release);
             }
         };
-        source.connect(pushed).await
+        let connection = source.connect(pushed).await;
+        // All commands that wait may be gone.
+        let _ = connected.send(Some(connection));
     });
-    // Only a runtime that ends stops the task.
-    let connection = task.map(|ended| ended.unwrap_or_else(|_| Err(problem::silent())));
-    connection.boxed().shared()
+    connecting
+}
+
+/// The connection, or why there is none; `None` while it is being made.
+fn known(connecting: &Connecting) -> Option<Result<Connection, StoreError>> {
+    let is_stopped = connecting.has_changed().is_err();
+    let connected = connecting.borrow().clone();
+    // Only a panic, or a runtime that ends, stops the task without a result.
+    connected.or_else(|| is_stopped.then(|| Err(problem::silent())))
 }
 
 /// A command without a response.

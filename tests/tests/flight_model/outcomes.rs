@@ -28,19 +28,21 @@ fn callers_share_one_request() {
 
 /// TX-44
 #[test]
-fn leaving_caller_changes_nothing() {
+fn leaving_callers_change_nothing() {
     check(|| {
         block_on(async {
             let world = World::new(8);
-            let leaver = {
+            let leavers = [1, 2].map(|polls| {
                 let world = world.clone();
-                future::spawn(async move { world.give_up(1).await })
-            };
+                future::spawn(async move { world.give_up(1, polls).await })
+            });
             let stayers = [world.spawn_token(1), world.spawn_token(1)];
             for stayer in stayers {
                 assert_eq!(stayer.await.unwrap(), Ok((1, 1)));
             }
-            leaver.await.unwrap();
+            for leaver in leavers {
+                leaver.await.unwrap();
+            }
             assert_eq!(world.requests(1), 1);
         });
     });

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use shuttle::future::{self, JoinHandle};
 use shuttle::sync::Mutex;
 
@@ -49,10 +50,15 @@ impl World {
         }
     }
 
-    /// Runs a call that is cancelled before it has a result.
-    pub(crate) async fn give_up(&self, key: u8) {
-        drop(self.landing(key));
-        future::yield_now().await;
+    /// Runs a call that is cancelled after it was polled some times.
+    pub(crate) async fn give_up(&self, key: u8, polls: usize) {
+        let mut call = Box::pin(self.token(key));
+        for _ in 0..polls {
+            if (&mut call).now_or_never().is_some() {
+                return;
+            }
+            future::yield_now().await;
+        }
     }
 
     fn landing(&self, key: u8) -> Result<crate::flight::Flight<Result<Token, ()>>, Token> {

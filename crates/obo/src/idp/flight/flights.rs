@@ -7,25 +7,38 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 
-use futures_util::FutureExt as _;
-use futures_util::future::Shared;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 use super::primitives::{Mutex, MutexGuard, spawn};
 
-/// Work under way, shared by all who wait for it.
-#[derive(Clone)]
-pub(crate) struct Flight<T: Clone>(Shared<oneshot::Receiver<T>>);
+/// Waits for work under way, which others may wait for too.
+pub(crate) struct Flight<T>(Pin<Box<dyn Future<Output = Result<T, Interrupted>> + Send + Sync>>);
+
+/// The result of the work, once there is one. Each waiter is woken for itself: a waiter that is
+/// dropped takes no wake-up from the others, as it can with `futures_util::future::Shared`.
+type Arrival<T> = watch::Receiver<Option<T>>;
 
 /// The work panicked, or the runtime is shutting down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Interrupted;
 
-impl<T: Clone> Future for Flight<T> {
+impl<T: Clone + Send + Sync + 'static> Flight<T> {
+    fn new(mut arrival: Arrival<T>) -> Self {
+        Self(Box::pin(async move {
+            let arrived = arrival.wait_for(Option::is_some).await;
+            arrived
+                .ok()
+                .and_then(|result| result.clone())
+                .ok_or(Interrupted)
+        }))
+    }
+}
+
+impl<T> Future for Flight<T> {
     type Output = Result<T, Interrupted>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map_err(|_| Interrupted)
+        self.0.as_mut().poll(cx)
     }
 }
 
@@ -37,13 +50,13 @@ const OWNERS: usize = 64;
 ///
 /// All owners together have `most` flights. When these places are taken, an owner below its share
 /// (a 64th of them) may still start flights, up to as many again: no owner can keep the others out.
-pub(crate) struct Flights<K, T: Clone> {
+pub(crate) struct Flights<K, T> {
     under_way: Mutex<UnderWay<K, T>>,
     most: usize,
 }
 
-/// Flights, each with its owner.
-type UnderWay<K, T> = HashMap<K, (u64, Flight<T>)>;
+/// What flights wait for, each with its owner.
+type UnderWay<K, T> = HashMap<K, (u64, Arrival<T>)>;
 
 /// No place is left for a flight of this owner.
 #[derive(Debug, PartialEq, Eq)]
@@ -75,15 +88,14 @@ where
         W: Future<Output = T> + Send + 'static,
     {
         let mut under_way = self.lock();
-        if let Some((_, flight)) = under_way.get(&key) {
-            return Ok(flight.clone());
+        if let Some((_, arrival)) = under_way.get(&key) {
+            return Ok(Flight::new(arrival.clone()));
         }
         if !self.has_room(&under_way, owner) {
             return Err(Overloaded);
         }
-        let (arrived, flight) = oneshot::channel();
-        let flight = Flight(flight.shared());
-        under_way.insert(key.clone(), (owner, flight.clone()));
+        let (arrived, arrival) = watch::channel(None);
+        under_way.insert(key.clone(), (owner, arrival.clone()));
         drop(under_way);
         // The task is spawned after the lock is released: a runtime that shuts down drops the task,
         // and so the place, here.
@@ -96,14 +108,16 @@ where
             let result = work.await;
             drop(place);
             // All waiters may be gone.
-            let _ = arrived.send(result);
+            let _ = arrived.send(Some(result));
         });
-        Ok(flight)
+        Ok(Flight::new(arrival))
     }
 
     /// Returns the flight of `key` that is under way, if there is one.
     pub(crate) fn under_way(&self, key: &K) -> Option<Flight<T>> {
-        self.lock().get(key).map(|(_, flight)| flight.clone())
+        let under_way = self.lock();
+        let (_, arrival) = under_way.get(key)?;
+        Some(Flight::new(arrival.clone()))
     }
 
     fn has_room(&self, under_way: &UnderWay<K, T>, owner: u64) -> bool {
