@@ -52,6 +52,30 @@ fn comments_have_at_most_100_columns() {
     assert!(findings.is_empty(), "{findings:#?}");
 }
 
+/// Users implement public traits, so each change of one breaks users.
+#[test]
+fn public_traits_are_counted() {
+    let named = |text: &str| {
+        let lines = text.lines().map(str::trim_start);
+        let traits = lines.filter_map(|line| line.strip_prefix("pub trait "));
+        let name = |text: &str| text.split([':', ' ', '<']).next().unwrap().to_owned();
+        traits.map(name).collect::<Vec<_>>()
+    };
+    let text = "pub trait A: Send {}\nmod m {\n    pub trait B<T> {}\n}\npub(crate) trait C {}";
+    assert_eq!(named(text), ["A", "B"]);
+    let mut found = Vec::new();
+    for (path, text) in sources("crates") {
+        let (package, file) = path.split_at(path.find("/src/").unwrap_or(path.len()));
+        let names = named(&text).into_iter().filter(|_| !file.is_empty());
+        found.extend(names.map(|name| format!("{package}: {name}")));
+    }
+    found.sort();
+    let known = ["obo-core: Dialect", "obo: ClientAuth", "obo: Store"];
+    let known = known.map(|name| format!("crates/{name}"));
+    // Instead of another trait, take a function or a value.
+    assert_eq!(found, known);
+}
+
 #[test]
 fn one_crate_uses_the_redis_crate() {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';

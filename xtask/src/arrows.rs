@@ -14,13 +14,6 @@ const ARROWS: &str = "inbound>idp inbound>refusal inbound>observe outbound>idp o
     outbound>observe idp>observe observe>refusal inbound>fleet outbound>fleet fleet>refusal \
     fleet>observe";
 
-/// The traits that may be public. Users implement them, so each change breaks users.
-const PUBLIC_TRAITS: [(&str, &str); 3] = [
-    ("obo-core", "Dialect"),
-    ("obo", "ClientAuth"),
-    ("obo", "Store"),
-];
-
 /// A crate, and the packages that its dependency tree must not have. The testkit checks the other
 /// crates, so it shares no code with them, not even in its tests.
 const FOREIGN: [(&str, &str); 7] = [
@@ -38,7 +31,6 @@ pub(crate) fn run() -> shell::Result {
     for package in shell::crates()? {
         let files = shell::files(&format!("crates/{package}/src"), "rs")?;
         findings.extend(modules(&package, &files));
-        findings.extend(traits(&package, &files));
         let foreign = FOREIGN.iter().filter(|(name, _)| *name == package);
         let foreign = foreign.flat_map(|(_, names)| names.split(' '));
         let foreign: Vec<&str> = foreign.collect();
@@ -187,22 +179,6 @@ fn declared_module(line: &str) -> Option<&str> {
     (before.is_empty() || before.starts_with("pub")).then_some(name)
 }
 
-fn traits(package: &str, files: &Files) -> Vec<String> {
-    let mut findings = Vec::new();
-    for (path, text) in files {
-        for (line, text) in (1..).zip(text.lines()) {
-            let name = text.trim_start().strip_prefix("pub trait ");
-            let name = name.and_then(|name| name.split(|c| !is_word(c)).next());
-            if let Some(name) = name.filter(|name| !PUBLIC_TRAITS.contains(&(package, name))) {
-                findings.push(format!(
-                    "{path}:{line}: trait `{name}` is not in PUBLIC_TRAITS; use a function or value"
-                ));
-            }
-        }
-    }
-    findings
-}
-
 /// Finds the forbidden packages in a tree that `cargo tree` has printed.
 fn packages(root: &str, tree: &str, foreign: &[&str]) -> BTreeSet<String> {
     let names = tree.lines().filter_map(|line| line.split(' ').next());
@@ -284,18 +260,6 @@ mod tests {
         assert!(!may("idp", "inbound") && !may("refusal", "idp") && !may("observe", "idp"));
         assert!(!may("inbound", "outbound") && !may("outbound", "inbound"));
         assert!(may("idp", "clock") && !may("clock", "idp") && may("a", "b"));
-    }
-
-    #[test]
-    fn public_traits_are_known() {
-        let count = |place: (&str, &str), text: &str| {
-            traits(place.0, &vec![(place.1.into(), text.into())]).len()
-        };
-        let (obo, core) = (("obo", "src/x.rs"), ("obo-core", "src/dialect/entra.rs"));
-        assert_eq!(count(obo, "pub trait ClientAuth: Send {}"), 0);
-        assert_eq!(count(core, "pub trait ClientAuth {}"), 1);
-        assert_eq!(count(obo, "mod m {\n    pub trait Keys {}\n}"), 1);
-        assert_eq!(count(obo, "pub(crate) trait Keys {}\n// pub trait Keys"), 0);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::{env, fs, path::Path, process::Command, time::Instant};
 
-use crate::shell::{self, cargo, read, show, works};
+use crate::shell::{self, cargo, read, show, within, works};
 use crate::{api, arrows, coverage, fuzz, interop, words};
 
 /// `None` if the step has passed, or why it was skipped.
@@ -135,11 +135,16 @@ fn msrv() -> Outcome {
     done(show(Command::new("rustup").args(check.split(' '))))
 }
 
+/// An example that is built runs less than 10 s.
+const SECONDS: &str = "120";
+
 /// The README's first command, then each file of `examples`: the last line that it prints has to be
 /// the one in its head and in the index.
 fn example() -> shell::Result {
+    show(&mut cargo("build -p obo-examples --bin chain"))?;
     for more in ["", "--opaque", "--dpop", "--mtls", "--replicas 3"] {
-        show(cargo("run -p obo-examples --bin chain --").args(more.split_whitespace()))?;
+        let chain = cargo(&format!("run -p obo-examples --bin chain -- {more}"));
+        show(&mut within(SECONDS, &chain))?;
     }
     show(&mut cargo("build --examples --all-features"))?;
     let index = fs::read_to_string("examples/README.md")?;
@@ -148,7 +153,8 @@ fn example() -> shell::Result {
         if name.contains('/') {
             continue;
         }
-        let printed = read(cargo("run --quiet --all-features --example").arg(name))?;
+        let example = cargo(&format!("run --quiet --all-features --example {name}"));
+        let printed = read(&mut within(SECONDS, &example))?;
         println!("{name}:\n{printed}");
         let last = printed.lines().last().unwrap_or_default();
         let (file, end) = (format!("]({name}.rs)"), format!("| `{last}` |"));

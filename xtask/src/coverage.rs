@@ -14,17 +14,8 @@ const TOTALS: &str = "docs/spec-coverage.md";
 const PAGE: &str = "target/spec-coverage.md";
 const LEVELS: [&str; 4] = ["MUST", "POLICY", "SHOULD", "MAY"];
 
-const INTRODUCTION: &str = "\
-# Coverage of the specifications
-
-How many [rows](spec/rows.toml) have a test. `cargo xtask coverage` writes these totals, and it writes each row with its tests
-and what is open to `target/spec-coverage.md`. CI fails if the totals are out of date. The wording of a row is this project's;
-the specification is what counts. MUST, SHOULD and MAY are levels of the specification. POLICY is a rule of this project where
-a specification leaves room.
-
-| section | MUST | POLICY | SHOULD | MAY | all |
-| --- | --- | --- | --- | --- | --- |
-";
+const HEAD: &str =
+    "| section | MUST | POLICY | SHOULD | MAY | all |\n| --- | --- | --- | --- | --- | --- |\n";
 
 /// The ids of rows, and the place and name of a test for them.
 type Test = (Vec<String>, String);
@@ -62,10 +53,13 @@ struct Row {
     compile_fail: Option<String>,
 }
 
-/// Writes both pages, then fails if a row has neither test nor reason.
+/// Writes the table of the one page and the whole other page, then fails if a row has neither test
+/// nor reason.
 pub(crate) fn write() -> shell::Result {
     let coverage = Coverage::new(&fs::read_to_string(ROWS)?, &shell::files(".", "rs")?)?;
-    fs::write(TOTALS, coverage.totals())?;
+    let page = fs::read_to_string(TOTALS)?;
+    let (introduction, _) = page.split_once(HEAD).ok_or("the page has no table")?;
+    fs::write(TOTALS, introduction.to_owned() + &coverage.totals())?;
     fs::write(PAGE, coverage.page())?;
     println!("{TOTALS} and {PAGE}: written");
     check()
@@ -75,7 +69,7 @@ pub(crate) fn write() -> shell::Result {
 pub(crate) fn check() -> shell::Result {
     let coverage = Coverage::new(&fs::read_to_string(ROWS)?, &shell::files(".", "rs")?)?;
     let mut findings = coverage.findings();
-    if fs::read_to_string(TOTALS)? != coverage.totals() {
+    if !fs::read_to_string(TOTALS)?.ends_with(&format!("\n\n{}", coverage.totals())) {
         findings.push(format!("{TOTALS}: out of date; run `cargo xtask coverage`"));
     }
     shell::verdict("coverage", &findings)
@@ -129,7 +123,7 @@ impl Coverage {
         findings
     }
 
-    /// The committed page: the number of rows with a test in each section.
+    /// The table of the committed page: the number of rows with a test in each section.
     fn totals(&self) -> String {
         let line = |title: &str, groups: &[Group]| {
             let count = |level: &str| {
@@ -145,12 +139,12 @@ impl Coverage {
         let sections = self.group.chunks(1);
         let sections = sections.flat_map(|it| it.first().map(|group| line(&group.title, it)));
         let sections: String = sections.collect();
-        INTRODUCTION.to_owned() + &sections + &line("all", &self.group)
+        HEAD.to_owned() + &sections + &line("all", &self.group)
     }
 
     /// The page in `target`: each row with its tests, or why it has no test.
     fn page(&self) -> String {
-        let mut page = self.totals().replace("(spec/", "(../docs/spec/");
+        let mut page = "# Rows and their tests\n\n".to_owned() + &self.totals();
         for group in &self.group {
             page += &format!("\n## {}\n\n{}\n\n", group.title, group.specification);
             for row in &group.rows {

@@ -19,6 +19,16 @@ pub(crate) fn cargo(arguments: &str) -> Command {
     command
 }
 
+/// The command, which is ended after these seconds. Arguments and variables are kept.
+pub(crate) fn within(seconds: &str, command: &Command) -> Command {
+    let mut limited = Command::new("timeout");
+    limited.args(["--kill-after=5", seconds]);
+    limited.arg(command.get_program()).args(command.get_args());
+    let variables = command.get_envs();
+    limited.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+    limited
+}
+
 /// Prints the command and runs it. Its output is shown.
 pub(crate) fn show(command: &mut Command) -> Result {
     println!("$ {}", line_of(command));
@@ -103,5 +113,7 @@ mod tests {
         assert!(error.starts_with("`cargo no-such-verb` failed"), "{error}");
         assert!(works(&mut cargo("--version")));
         assert!(!works(&mut Command::new("no-such-program-of-ours")));
+        let error = read(&mut within("0.1", Command::new("sleep").arg("60"))).unwrap_err();
+        assert!(error.to_string().ends_with("exit status: 124"), "{error}");
     }
 }
