@@ -77,8 +77,8 @@ impl Claims {
             members.push(name, value)
         })?;
         json.end()?;
-        let finished = members.finish(payload);
-        claims.payload = finished.ok_or_else(|| TokenError::DuplicateMember("payload"))?;
+        let duplicate = TokenError::DuplicateMember("payload");
+        claims.payload = members.finish(payload).ok_or(duplicate)?;
         if of_response {
             claims.payload.leave_out_null();
         }
@@ -199,6 +199,6 @@ fn once<T>(slot: &mut Option<T>, value: Option<T>, name: &'static str) -> Result
     if slot.is_some() {
         return Err(TokenError::DuplicateMember("payload"));
     }
-    *slot = Some(value.ok_or_else(|| TokenError::InvalidClaim(name))?);
+    *slot = Some(value.ok_or(TokenError::InvalidClaim(name))?);
     Ok(())
 }

@@ -60,15 +60,14 @@ impl<'a> Jws<'a> {
         }
         // The payload reuses the buffer of the header.
         let mut json = Vec::with_capacity(header.len().max(payload.len()) / 4 * 3 + 3);
-        base64url::decode_onto(header, &mut json).ok_or_else(|| TokenError::Malformed("header"))?;
+        base64url::decode_onto(header, &mut json).ok_or(TokenError::Malformed("header"))?;
         let jws = Self {
             header: Header::parse(&json)?,
             signing_input: segment(token, 0, second),
             signature: segment(token, second + 1, token.len()),
         };
         json.clear();
-        base64url::decode_onto(payload, &mut json)
-            .ok_or_else(|| TokenError::Malformed("payload"))?;
+        base64url::decode_onto(payload, &mut json).ok_or(TokenError::Malformed("payload"))?;
         Ok((jws, json))
     }
 
@@ -270,7 +269,7 @@ impl Header {
             // A `kid` may be empty (RFC 7517 section 4.5). The other two may not.
             let value = json.value().ok().and_then(text);
             let value = value.filter(|text| !text.is_empty() || member == "kid");
-            *slot = Some(value.ok_or_else(|| TokenError::Header(member))?);
+            *slot = Some(value.ok_or(TokenError::Header(member))?);
             Ok(())
         })?;
         names.check("header")?;
@@ -285,7 +284,7 @@ impl Header {
         Ok(Self {
             alg: alg
                 .and_then(|alg| Algorithm::from_name(&alg))
-                .ok_or_else(|| TokenError::Algorithm)?,
+                .ok_or(TokenError::Algorithm)?,
             kid: kid.map(Into::into),
             typ: known,
             other_typ: typ.as_deref().filter(|_| known.is_none()).map(seen),

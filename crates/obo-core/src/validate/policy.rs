@@ -181,7 +181,7 @@ impl Policy {
 
     fn check_age(&self, issued_at: Option<UnixTime>, now: UnixTime) -> Result<(), TokenError> {
         if let Some(limit) = self.max_token_age {
-            let issued_at = issued_at.ok_or_else(|| TokenError::MissingClaim("iat"))?;
+            let issued_at = issued_at.ok_or(TokenError::MissingClaim("iat"))?;
             if self.is_past(issued_at.saturating_add(limit), now) {
                 return Err(TokenError::TooOld {
                     age: now.saturating_since(issued_at),
@@ -220,9 +220,7 @@ impl Policy {
         if !self.allows(algorithm) {
             return Err(TokenError::Algorithm);
         }
-        let key = key
-            .for_algorithm(algorithm)
-            .ok_or_else(|| TokenError::Algorithm)?;
+        let key = key.for_algorithm(algorithm).ok_or(TokenError::Algorithm)?;
         self.profile.check_type(&jwt.jws.header)?;
         self.check_issuer(&jwt.claims)?;
         let checked = self.check(&jwt.claims, now)?;
@@ -271,7 +269,7 @@ impl Policy {
         let client = self.profile.client(claims)?;
         let client = client.as_deref();
         self.check_audience(claims.aud.as_ref(), client)?;
-        let expires_at = claims.exp.ok_or_else(|| TokenError::MissingClaim("exp"))?;
+        let expires_at = claims.exp.ok_or(TokenError::MissingClaim("exp"))?;
         self.check_times(claims, expires_at, now)?;
         self.profile.check_actors(&claims.actors)?;
         self.profile.check(claims, client, &self.issuer)?;

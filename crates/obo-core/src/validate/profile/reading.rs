@@ -75,7 +75,7 @@ impl Profile {
             Some("client_id").filter(|_| claims.of_response && !self.client.is_empty());
         for name in self.client.iter().copied().chain(introspected) {
             if let Some(json) = claims.payload.value(name) {
-                let client = json::non_empty(json).ok_or_else(|| TokenError::InvalidClaim(name))?;
+                let client = json::non_empty(json).ok_or(TokenError::InvalidClaim(name))?;
                 return Ok(Some(client));
             }
         }
@@ -109,7 +109,7 @@ impl Profile {
                 ScopeForm::Array => values::scope_array(json),
             })
             .next()
-            .ok_or_else(|| TokenError::InvalidClaim(claim))
+            .ok_or(TokenError::InvalidClaim(claim))
     }
 
     /// Checks that this is an access token that has all the profile requires.
