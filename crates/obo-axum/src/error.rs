@@ -5,6 +5,8 @@ use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
+#[cfg(feature = "tracing")]
+use obo::error::with_causes;
 use obo::error::{BoxError, causes};
 use obo::refusal::RefusalResponse;
 use obo::{CallError, ExchangeError, Rejection};
@@ -73,8 +75,7 @@ impl Error {
     /// Logs why a request fails, because the response does not contain it.
     #[cfg(feature = "tracing")]
     fn report(&self, status: StatusCode) {
-        let causes: Vec<_> = causes(self.cause()).map(ToString::to_string).collect();
-        let (status, cause) = (status.as_u16(), causes.join(": "));
+        let (status, cause) = (status.as_u16(), with_causes(self.cause()));
         tracing::event!(target: "obo", tracing::Level::WARN, status, cause, "request failed");
     }
 

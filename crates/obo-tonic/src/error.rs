@@ -2,6 +2,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "tracing")]
+use obo::error::with_causes;
 use obo::error::{BoxError, causes};
 use obo::{CallError, ExchangeError, Rejection};
 use tonic::{Code, Status};
@@ -124,8 +126,7 @@ fn is_failure(code: Code) -> bool {
 
 #[cfg(feature = "tracing")]
 fn report(code: Code, error: &(dyn StdError + Send + Sync + 'static)) {
-    let causes: Vec<_> = causes(error).map(ToString::to_string).collect();
-    let (code, cause) = (i32::from(code), causes.join(": "));
+    let (code, cause) = (i32::from(code), with_causes(error));
     tracing::event!(target: "obo", tracing::Level::WARN, grpc_status = code, cause, "request failed");
 }
 

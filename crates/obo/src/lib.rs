@@ -243,7 +243,7 @@ pub mod dialect {
 
 /// Errors, besides [`ConfigError`] and [`ExchangeError`].
 pub mod error {
-    pub use crate::box_error::{BoxError, causes};
+    pub use crate::box_error::{BoxError, causes, with_causes};
     pub use crate::outbound::error::ExchangeErrorKind;
     #[doc(no_inline)]
     pub use obo_core::TokenError;

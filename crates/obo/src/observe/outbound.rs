@@ -9,7 +9,7 @@ use obo_core::{AuditSubjects, Caller, IssuedToken, Issuer, Target};
 use super::names::{AUDIT, bound_to, caller_digest, caller_jti, issued, subject};
 use super::{Cause, Span};
 #[cfg(feature = "tracing")]
-use crate::box_error::causes;
+use crate::box_error::only_causes;
 #[cfg(feature = "tracing")]
 use crate::trace::Trace;
 
@@ -240,7 +240,7 @@ pub(crate) fn call_not_made(error: &Failure<'_>, call: Call<'_>) {
                     record = "call",
                     code = error.code,
                     reason = %error.error,
-                    cause = causes_of(error.error),
+                    cause = only_causes(error.error),
                     target_audience = error.target,
                     issuer = caller.map(|caller| caller.issuer().as_str()),
                     subject = caller.and_then(|caller| subject(&subjects, caller)),
@@ -256,13 +256,6 @@ pub(crate) fn call_not_made(error: &Failure<'_>, call: Call<'_>) {
             false => record!(WARN),
         }
     }
-}
-
-/// The chain of an error's sources; `None` if it has none.
-#[cfg(feature = "tracing")]
-fn causes_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    let causes: Vec<_> = causes(error).skip(1).map(ToString::to_string).collect();
-    (!causes.is_empty()).then(|| causes.join(": "))
 }
 
 /// The audiences and resources of a target, as a token for it has them.

@@ -10,7 +10,7 @@ use tower::service_fn;
 use zeroize::Zeroizing;
 
 use super::{HttpService, TlsIdentity};
-use crate::box_error::{BoxError, causes};
+use crate::box_error::{BoxError, with_causes};
 
 const USER_AGENT: &str = concat!("obo/", env!("CARGO_PKG_VERSION"));
 
@@ -31,8 +31,7 @@ pub(super) fn new() -> HttpService {
 
 pub(super) fn with_identity(identity: &TlsIdentity) -> Result<HttpService, ConfigError> {
     let wrong = |field, error: reqwest::Error| {
-        let causes: Vec<_> = causes(&error).map(ToString::to_string).collect();
-        let problem = format!("cannot be used: {}", causes.join(": "));
+        let problem = format!("cannot be used: {}", with_causes(&error));
         ConfigError::new(field, problem)
     };
     let key = identity.key().expose();
