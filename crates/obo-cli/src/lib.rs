@@ -62,6 +62,7 @@ mod idp;
 mod idp_config;
 mod input;
 mod inspect;
+mod lines;
 mod manual;
 mod mint;
 mod mint_page;

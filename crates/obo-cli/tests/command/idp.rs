@@ -1,6 +1,7 @@
 //! `obo idp`: an authorization server with a page that mints tokens.
 
 use std::net::TcpListener;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -9,13 +10,21 @@ use tokio::process::Child;
 
 use crate::world::World;
 
+/// How long a response or a line of the log may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Sends an HTTP/1.1 request and returns the whole response.
 pub(crate) async fn http(host: &str, request: &str) -> String {
-    let mut stream = TcpStream::connect(host).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut response = String::new();
-    stream.read_to_string(&mut response).await.unwrap();
-    response
+    let response = async {
+        let mut stream = TcpStream::connect(host).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        response
+    };
+    let response = tokio::time::timeout(PATIENCE, response).await;
+    let line = request.lines().next().unwrap_or_default();
+    response.unwrap_or_else(|_| panic!("no response of {host} to {line}"))
 }
 
 pub(crate) fn post(host: &str, path: &str, body: &str) -> String {
