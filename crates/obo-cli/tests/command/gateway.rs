@@ -201,6 +201,47 @@ async fn changed_file_is_loaded_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn busy_folder_delays_no_reload() {
+    let world = World::new().await;
+    let config = world.file("gateway.toml", GATEWAY);
+    let more = ["--audit", &world.path("audit.log")];
+    let mut running = Running::with(&world, &config, &more).await;
+    let (listen, token) = (running.listen.clone(), world.alice());
+    // Each request writes into the folder.
+    tokio::spawn(async move {
+        let request =
+            format!("GET /me HTTP/1.1\r\nhost: a.example\r\nauthorization: Bearer {token}\r\n\r\n");
+        let mut stream = TcpStream::connect(&listen).await.unwrap();
+        let mut response = [0; 4096];
+        while stream.write_all(request.as_bytes()).await.is_ok() {
+            let Ok(1..) = stream.read(&mut response).await else {
+                return;
+            };
+        }
+    });
+    world.file("gateway.toml", &GATEWAY.replace("/me", "/self"));
+    running.logged("configuration loaded again").await;
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn replaced_volume_is_loaded_again() {
+    use std::os::unix::fs::symlink;
+    let world = World::new().await;
+    for (folder, text) in [("..1", GATEWAY), ("..2", &GATEWAY.replace("/me", "/self"))] {
+        std::fs::create_dir(world.path(folder)).unwrap();
+        world.file(&format!("{folder}/gateway.toml"), text);
+    }
+    let config = world.path("gateway.toml");
+    symlink("..1", world.path("..data")).unwrap();
+    symlink("..data/gateway.toml", &config).unwrap();
+    let mut running = Running::start(&world, &config).await;
+    symlink("..2", world.path("..data_tmp")).unwrap();
+    std::fs::rename(world.path("..data_tmp"), world.path("..data")).unwrap();
+    running.logged("configuration loaded again").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stopped_gateway_drains() {
     let world = World::new().await;
     let config = world.file("gateway.toml", GATEWAY);
