@@ -51,6 +51,7 @@ mod arguments;
 mod bindings;
 mod check;
 mod claims;
+mod client_certificate;
 mod config;
 mod curl;
 mod damage;
@@ -73,6 +74,7 @@ mod reload;
 mod tap;
 mod times;
 mod trace;
+mod validity;
 mod verdict;
 
 use std::process::ExitCode;
