@@ -165,7 +165,7 @@ fn alerts_name_what_exists() {
             assert!(matches!(&*severity, "warning" | "critical"));
         }
     }
-    assert_eq!(names.len(), 11);
+    assert_eq!(names.len(), 12);
 }
 
 #[test]

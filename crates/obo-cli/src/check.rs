@@ -3,6 +3,7 @@ use obo::RuleTable;
 use obo::require::RuleMatch;
 
 use crate::bindings;
+use crate::client_certificate;
 use crate::config::{ConfigArgument, Configured};
 use crate::input;
 use crate::inspect;
@@ -35,6 +36,7 @@ pub(crate) async fn run(arguments: Check) -> Result<Report, Failure> {
     };
     let mut report = Report::default();
     configured.note_unread_secret(&mut report);
+    client_certificate::validity(&mut report, &configured);
     let receiver = receivers(&mut report, &configured, method, path);
     let is_open = receiver || find(&mut report, &configured, rules, method, path);
     if let Some(from) = &arguments.token {

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+use obo::authorization_server::TlsIdentity;
 use obo::{
     ConfigError, Destination, Destinations, Issuer, ResourceServer, RuleTable, TokenExchange,
 };
@@ -39,6 +41,8 @@ pub(crate) struct Configured {
     pub(crate) shared: Option<SharedConfig>,
     pub(crate) receivers: ReceiversConfig,
     pub(crate) binding: Option<BindingConfig>,
+    /// The certificates of the clients, by their authorization servers.
+    pub(crate) identities: Vec<(Issuer, TlsIdentity)>,
     /// Of a gateway.
     pub(crate) listen: Option<SocketAddr>,
     /// Why it was built without its secrets, if it was.
@@ -84,9 +88,14 @@ impl Configured {
 
     /// The metadata of an authorization server, if its document was fetched.
     pub(crate) fn metadata(&self, issuer: &Issuer) -> Option<ServerMetadata> {
+        ServerMetadata::parse(issuer, &self.document(issuer)?).ok()
+    }
+
+    /// The discovery document of an authorization server, if it was fetched.
+    pub(crate) fn document(&self, issuer: &Issuer) -> Option<Bytes> {
         let urls = issuer.well_known_urls();
         let document = self.tap.document(|url| urls.iter().any(|it| it == url));
-        ServerMetadata::parse(issuer, &document?.1).ok()
+        document.map(|(_, json)| json)
     }
 
     /// Says that a secret was not read.
@@ -158,7 +167,8 @@ impl<'p> Loaded<'p> {
 
     fn try_build(&self, secrets: Secrets) -> Result<Configured, ConfigError> {
         let tap = Tap::default();
-        let setup = Setup::with_http(tap.http());
+        let recorded = tap.clone();
+        let setup = Setup::new().map_http(move |http| recorded.record(http));
         let setup = match secrets {
             Secrets::Read => setup,
             Secrets::Ignored => setup.without_secrets(),
@@ -202,6 +212,7 @@ fn build(path: &Path, text: &str, tap: Tap, mut setup: Setup) -> Result<Configur
             shared,
             receivers,
             binding,
+            identities: identities(&setup),
             listen,
             unread_secret: None,
         });
@@ -230,9 +241,16 @@ fn build(path: &Path, text: &str, tap: Tap, mut setup: Setup) -> Result<Configur
         shared,
         receivers,
         binding,
+        identities: identities(&setup),
         listen: None,
         unread_secret: None,
     })
+}
+
+fn identities(setup: &Setup) -> Vec<(Issuer, TlsIdentity)> {
+    let identities = setup.identities();
+    let identities = identities.map(|(issuer, own)| (issuer.clone(), own.clone()));
+    identities.collect()
 }
 
 /// Whether the file has the keys that only a gateway has.

@@ -11,6 +11,7 @@ use obo_core::KeySet;
 use obo_core::metadata::ServerMetadata;
 
 use crate::bindings;
+use crate::client_certificate;
 use crate::config::{ConfigArgument, Configured, Outgoing};
 use crate::doctor_shared::shared;
 use crate::exchange::{self, Failed};
@@ -74,6 +75,8 @@ pub(crate) async fn run(arguments: Doctor, json: bool) -> Result<Report, Failure
     if configured.calls.is_empty() {
         report.note("destinations", "none are configured");
     }
+    client_certificate::validity(&mut report, &configured);
+    client_certificate::at_servers(&mut report, &configured);
     bindings::of_calls(&mut report, &configured);
     bindings::settings(&mut report, &configured, &bindings::demanding(&configured));
     progress.show("the shared store");
@@ -334,7 +337,8 @@ fn client(
     own: &Result<(), ExchangeError>,
 ) {
     let issuer = call.exchange.issuer();
-    let check = format!("client {} at {issuer}", client_id(&configured.text, issuer));
+    let id = position::of_client(&configured.text, issuer, "id").unwrap_or_default();
+    let check = format!("client {id} at {issuer}");
     match own {
         Ok(()) => report.right(check, "authenticates"),
         Err(error) if error.is_retryable() => report.unknown(check, error),
@@ -352,16 +356,6 @@ fn client(
             None => report.unknown(check, error),
         },
     }
-}
-
-/// The identifier of the client at an issuer, as the file has it.
-fn client_id(text: &str, issuer: &Issuer) -> String {
-    let listed = |index: usize, name: &str| position::text_at(text, &["clients"], index, name);
-    let mut indices = (0..).take_while(|index| listed(*index, "issuer").is_some());
-    let own = indices.find(|index| listed(*index, "issuer").as_deref() == Some(issuer.as_str()));
-    let own = own.and_then(|index| listed(index, "id"));
-    own.or_else(|| position::text_at(text, &["client"], 0, "id"))
-        .unwrap_or_default()
 }
 
 /// Adds one exchange, or why none was made.

@@ -1,5 +1,4 @@
 use std::fs::File;
-use std::io::stdout;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,9 +19,10 @@ use tracing_subscriber::layer::Layer as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::lines::Outputs;
 use crate::output::{Failure, Report};
 use crate::reload::{Changes, NotLoaded};
-use crate::{input, position, reload};
+use crate::{input, lines, position, reload};
 
 /// Serves a gateway until SIGTERM or Ctrl-C, then waits up to 30 s for requests in flight. SIGHUP
 /// or a change of the file loads it again. A wrong file is reported, and the old one stays in use.
@@ -66,7 +66,13 @@ struct Admin {
 }
 
 pub(crate) async fn run(arguments: Serve, json: bool) -> Result<Report, Failure> {
-    start_logs(&arguments, json)?;
+    let outputs = start_logs(&arguments, json)?;
+    let outcome = serve(arguments, &outputs).await;
+    outputs.finish();
+    outcome
+}
+
+async fn serve(arguments: Serve, outputs: &Outputs) -> Result<Report, Failure> {
     let metrics = PrometheusBuilder::new()
         .set_buckets(&DURATION_BUCKETS)
         .map(PrometheusBuilder::install_recorder);
@@ -75,6 +81,7 @@ pub(crate) async fn run(arguments: Serve, json: bool) -> Result<Report, Failure>
         .map_err(Failure::unknown)?;
     describe();
     reload::describe();
+    lines::describe();
     let path = &*arguments.config;
     // Before the file is read, so that no change is missed.
     let changes = Changes::of(path);
@@ -112,6 +119,7 @@ pub(crate) async fn run(arguments: Serve, json: bool) -> Result<Report, Failure>
         let load = |text| load(reloading.clone(), file.clone(), text, listen);
         reload::reload(&file, text, changes, load).await;
     });
+    let losses = tokio::spawn(outputs.clone().report_losses());
     gateway
         .serve(listener, async move {
             stopped.await;
@@ -121,6 +129,7 @@ pub(crate) async fn run(arguments: Serve, json: bool) -> Result<Report, Failure>
         .await;
     reloads.abort();
     admin.abort();
+    losses.abort();
     tracing::info!("gateway stopped");
     Ok(Report::default())
 }
@@ -130,8 +139,15 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     listener.map_err(|error| Failure::unknown(format!("{address} cannot be used: {error}")))
 }
 
-fn start_logs(arguments: &Serve, json: bool) -> Result<(), Failure> {
-    let lines = tracing_subscriber::fmt::layer().with_writer(stdout);
+fn start_logs(arguments: &Serve, json: bool) -> Result<Outputs, Failure> {
+    let audit = arguments.audit.as_ref().map(|path| {
+        let file = File::options().create(true).append(true).open(path);
+        file.map_err(|error| {
+            Failure::unknown(format!("{} cannot be written: {error}", path.display()))
+        })
+    });
+    let outputs = Outputs::start(audit.transpose()?).map_err(Failure::unknown)?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(Arc::clone(&outputs.log));
     let level = arguments.level.clone();
     let lines = match json || arguments.log == LogForm::Json {
         true => lines.json().flatten_event(true).with_filter(level).boxed(),
@@ -141,17 +157,14 @@ fn start_logs(arguments: &Serve, json: bool) -> Result<(), Failure> {
         }
     };
     let mut layers = vec![lines];
-    if let Some(path) = &arguments.audit {
-        let file = File::options().create(true).append(true).open(path);
-        let file = file.map_err(|error| {
-            Failure::unknown(format!("{} cannot be written: {error}", path.display()))
-        })?;
+    if let Some(audit) = &outputs.audit {
         let records = Targets::new().with_target("obo::audit", LevelFilter::DEBUG);
-        let lines = JsonLines::new(&*arguments.service, Arc::new(file));
+        let lines = JsonLines::new(&*arguments.service, Arc::clone(audit));
         layers.push(lines.with_filter(records).boxed());
     }
     let logs = tracing_subscriber::registry().with(layers).try_init();
-    logs.map_err(Failure::unknown)
+    logs.map_err(Failure::unknown)?;
+    Ok(outputs)
 }
 
 async fn serve_admin(listener: TcpListener, admin: Admin) {

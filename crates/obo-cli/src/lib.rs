@@ -51,6 +51,7 @@ mod arguments;
 mod bindings;
 mod check;
 mod claims;
+mod client_certificate;
 mod config;
 mod curl;
 mod damage;
@@ -62,6 +63,7 @@ mod idp;
 mod idp_config;
 mod input;
 mod inspect;
+mod lines;
 mod manual;
 mod mint;
 mod mint_page;
@@ -72,11 +74,14 @@ mod reload;
 mod tap;
 mod times;
 mod trace;
+mod validity;
 mod verdict;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser as _};
+use tokio::runtime::Runtime;
 
 use arguments::{Arguments, Command};
 use output::{Failure, Report};
@@ -103,7 +108,7 @@ pub fn run() -> ExitCode {
         .enable_all()
         .build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(run_command(arguments)),
+        Ok(runtime) => run_to_end(runtime, run_command(arguments)),
         Err(error) => Err(Failure::unknown(format!(
             "the runtime does not start: {error}"
         ))),
@@ -112,6 +117,14 @@ pub fn run() -> ExitCode {
         Ok(report) => report.print(json),
         Err(failure) => failure.print(json),
     }
+}
+
+/// Runs a command. Blocking tasks that it leaves behind, such as a name that is looked up, delay
+/// the end by a second at most.
+fn run_to_end<T>(runtime: Runtime, command: impl Future<Output = T>) -> T {
+    let outcome = runtime.block_on(command);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    outcome
 }
 
 async fn run_command(arguments: Arguments) -> Result<Report, Failure> {
@@ -126,5 +139,35 @@ async fn run_command(arguments: Arguments) -> Result<Report, Failure> {
         Command::Trace(it) => trace::run(&it),
         Command::Completions(it) => manual::completions(&it, Arguments::command()),
         Command::Man(it) => manual::pages(&it, Arguments::command()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed assumption fails the test")]
+
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn blocked_task_delays_no_exit() {
+        let (release, blocked) = channel::<()>();
+        let (done, ended) = channel();
+        std::thread::spawn(move || {
+            let runtime = Runtime::new().unwrap();
+            let (start, started) = tokio::sync::oneshot::channel();
+            let command = async {
+                tokio::task::spawn_blocking(move || {
+                    start.send(()).unwrap();
+                    blocked.recv()
+                });
+                started.await.unwrap();
+                7
+            };
+            done.send(run_to_end(runtime, command)).unwrap();
+        });
+        assert_eq!(ended.recv_timeout(Duration::from_secs(60)), Ok(7));
+        drop(release);
     }
 }

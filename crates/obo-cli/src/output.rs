@@ -144,7 +144,8 @@ impl Report {
             let checks = serde_json::to_value(&self.checks);
             self.fact("checks", checks.unwrap_or_default());
             anstream::println!("{}", cleaned(&Value::Object(self.facts).to_string()));
-        } else {
+        } else if !is_empty {
+            // A gateway prints nothing here: its log may hold a standard output that stalls.
             anstream::print!("{}{}", self.text, table(&self.checks));
         }
         ExitCode::from(code)

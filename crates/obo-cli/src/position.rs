@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use obo::ConfigError;
+use obo::{ConfigError, Issuer};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -201,6 +201,17 @@ pub(crate) fn text_at(text: &str, steps: &[&str], index: usize, name: &str) -> O
     };
     let value = table.get(name)?.get_ref();
     Some(value.as_str().unwrap_or("a table").to_owned())
+}
+
+/// The text of a field of the client at an issuer.
+pub(crate) fn of_client(text: &str, issuer: &Issuer, name: &str) -> Option<String> {
+    let listed = |index: usize, name: &str| text_at(text, &["clients"], index, name);
+    let mut indices = (0..).take_while(|index| listed(*index, "issuer").is_some());
+    let own = indices.find(|index| listed(*index, "issuer").as_deref() == Some(issuer.as_str()));
+    match own {
+        Some(index) => listed(index, name),
+        None => text_at(text, &["client"], 0, name),
+    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,24 @@
 //! Loads the file of a running gateway again.
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use notify::{RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout_at};
 
 use crate::input;
+use crate::output::Failure;
 
 /// How long the file must be unchanged before it is read.
 const SETTLED: Duration = Duration::from_millis(200);
+/// How long it may change until it is read all the same.
+const UNSETTLED: Duration = Duration::from_secs(2);
+/// How often the file is compared: not every change is seen, for example in a network file system
+/// or in a folder that replaced the watched one.
+const COMPARED: Duration = Duration::from_secs(30);
 /// How often a right file is tried again whose servers do not respond.
 const AGAIN: Duration = Duration::from_secs(5);
 /// For how long it is tried again.
@@ -29,14 +37,15 @@ pub(crate) struct NotLoaded {
     pub(crate) may_pass: bool,
 }
 
-/// Why the file is loaded again.
+/// Why the file is read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Cause {
+    Time,
     File,
     Signal,
 }
 
-/// Signals, and changes in the folder of the file.
+/// Signals, and changes of the file.
 pub(crate) struct Changes {
     changes: mpsc::Receiver<Cause>,
     _watcher: Option<notify::RecommendedWatcher>,
@@ -67,23 +76,50 @@ impl Changes {
 /// Watches the folder: editors and Kubernetes replace the file.
 fn watch(path: &Path, changed: mpsc::Sender<Cause>) -> Option<notify::RecommendedWatcher> {
     let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
     };
+    let (name, within) = (path.file_name()?.to_owned(), folder.clone());
     let watching = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        if event.is_ok_and(|event| !event.kind.is_access()) {
+        let is_change = |event: &notify::Event| {
+            !event.kind.is_access() && (event.paths.is_empty() || concerns(&within, &name, event))
+        };
+        if event.is_ok_and(|event| is_change(&event)) {
             // A full channel has a change already.
             let _ = changed.try_send(Cause::File);
         }
     });
     let watching = watching.and_then(|mut watcher| {
-        watcher.watch(folder, RecursiveMode::NonRecursive)?;
+        watcher.watch(&folder, RecursiveMode::NonRecursive)?;
         Ok(watcher)
     });
     let warn = |error: &notify::Error| {
-        tracing::warn!(%error, "file not watched; send SIGHUP after a change");
+        let every = COMPARED.as_secs();
+        tracing::warn!(%error, "file not watched; it is compared every {every} s");
     };
     watching.inspect_err(warn).ok()
+}
+
+/// Whether it is about the file, and not about another one in the folder, such as a log.
+fn concerns(folder: &Path, name: &OsString, event: &notify::Event) -> bool {
+    let names = made_of(folder, name);
+    let mut changed = event.paths.iter().filter_map(|path| path.file_name());
+    changed.any(|changed| names.iter().any(|name| name == changed))
+}
+
+/// The name of the file, and the links in its folder that lead to it. The file of a Kubernetes
+/// volume is a link to `..data/NAME`, and `..data` is a link to a folder, which is replaced.
+fn made_of(folder: &Path, name: &OsString) -> Vec<OsString> {
+    let mut names = vec![name.clone()];
+    while let Some(name) = names.last()
+        && let Ok(target) = fs::read_link(folder.join(name))
+        && let within = target.strip_prefix(folder).unwrap_or(&target)
+        && let Some(Component::Normal(next)) = within.components().next()
+        && !names.iter().any(|name| name == next)
+    {
+        names.push(next.to_owned());
+    }
+    names
 }
 
 /// Gives the metric its unit and description, and a value, so that its first increase is seen.
@@ -107,34 +143,34 @@ pub(crate) async fn reload<F>(
 {
     let mut reloads = Reloads::default();
     let (mut current, changes) = (current, &mut changes.changes);
+    let mut unread = None;
+    let mut compared = interval_at(Instant::now() + COMPARED, COMPARED);
+    compared.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let change = match &reloads.trying {
-            None => changes.recv().await,
-            Some(trying) => match timeout_at(trying.next, changes.recv()).await {
-                Ok(change) => change,
-                Err(_) => {
-                    let loaded = load(current.clone()).await;
-                    reloads.report(loaded);
-                    continue;
-                }
-            },
+        let next = reloads.trying.as_ref().map(|trying| trying.next);
+        let cause = tokio::select! {
+            biased;
+            () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
+                let loaded = load(current.clone()).await;
+                reloads.report(loaded);
+                continue;
+            }
+            Some(cause) = changes.recv() => settled(cause, changes).await,
+            _ = compared.tick() => Cause::Time,
         };
-        let Some(mut cause) = change else { return };
-        // One change makes several events.
-        while let Ok(Some(next)) = timeout(SETTLED, changes.recv()).await {
-            cause = cause.max(next);
-        }
-        let text = match input::file(path) {
+        let text = match read(path).await {
             Ok(text) => text,
             Err(failure) => {
-                tracing::error!(
-                    problem = failure.problem(),
-                    "file not read; the old configuration stays in use"
-                );
+                let problem = Some(failure.problem().to_owned());
+                if cause != Cause::Time || unread != problem {
+                    tracing::error!(problem, "file not read; the old configuration stays in use");
+                }
+                unread = problem;
                 continue;
             }
         };
-        if text == current && cause == Cause::File {
+        unread = None;
+        if text == current && cause != Cause::Signal {
             continue;
         }
         current = text;
@@ -142,6 +178,26 @@ pub(crate) async fn reload<F>(
         let loaded = load(current.clone()).await;
         reloads.report(loaded);
     }
+}
+
+/// Waits for the end of a change, which makes several events.
+async fn settled(mut cause: Cause, changes: &mut mpsc::Receiver<Cause>) -> Cause {
+    let last = Instant::now() + UNSETTLED;
+    while Instant::now() < last {
+        let quiet = last.min(Instant::now() + SETTLED);
+        match timeout_at(quiet, changes.recv()).await {
+            Ok(Some(next)) => cause = cause.max(next),
+            _ => break,
+        }
+    }
+    cause
+}
+
+/// Reads the file on a thread of its own: a network file system may hang.
+async fn read(path: &Path) -> Result<String, Failure> {
+    let path = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || input::file(&path));
+    read.await.map_err(Failure::unknown)?
 }
 
 #[derive(Default)]
@@ -205,8 +261,7 @@ fn count(outcome: &'static str) {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed assumption fails the test")]
 
-    use std::fs;
-    use std::path::PathBuf;
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -215,6 +270,7 @@ mod tests {
         path: PathBuf,
         changes: mpsc::Sender<Cause>,
         attempts: mpsc::UnboundedReceiver<(String, Instant)>,
+        start: Instant,
     }
 
     impl File {
@@ -244,6 +300,7 @@ mod tests {
                 path,
                 changes,
                 attempts,
+                start: Instant::now(),
             }
         }
 
@@ -337,5 +394,56 @@ mod tests {
         }
         let (_, next) = file.attempt().await.unwrap();
         assert!(next - first < AGAIN + Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn endless_changes_delay_no_load() {
+        let mut file = File::new("endless", |_, _| Ok(()));
+        let (start, changes) = (Instant::now(), file.changes.clone());
+        file.write("new").await;
+        tokio::spawn(async move {
+            while changes.send(Cause::File).await.is_ok() {
+                tokio::time::sleep(SETTLED / 2).await;
+            }
+        });
+        let (text, at) = file.attempt().await.unwrap();
+        assert_eq!((&*text, at - start), ("new", UNSETTLED));
+        file.changes.send(Cause::Signal).await.unwrap();
+        assert!(file.attempt().await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn unseen_change_is_loaded() {
+        let mut file = File::new("unseen", |_, _| Ok(()));
+        fs::write(&file.path, "new").unwrap();
+        let (text, at) = file.attempt().await.unwrap();
+        assert_eq!((&*text, at - file.start), ("new", COMPARED));
+        assert_eq!(file.attempt().await, None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_lead_to_the_file() {
+        use std::os::unix::fs::symlink;
+        let name = format!("obo-links-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let at = |name: &str| folder.join(name);
+        symlink("..data/a.toml", at("a.toml")).unwrap();
+        symlink("..1", at("..data")).unwrap();
+        symlink(at("a.toml"), at("b.toml")).unwrap();
+        symlink("d.toml", at("c.toml")).unwrap();
+        symlink("c.toml", at("d.toml")).unwrap();
+        symlink("../e.toml", at("e.toml")).unwrap();
+        for (name, expected) in [
+            ("a.toml", &["a.toml", "..data", "..1"][..]),
+            ("b.toml", &["b.toml", "a.toml", "..data", "..1"]),
+            ("c.toml", &["c.toml", "d.toml"]),
+            ("e.toml", &["e.toml"]),
+            ("f.toml", &["f.toml"]),
+        ] {
+            assert_eq!(made_of(&folder, &name.into()), expected);
+        }
+        fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -42,9 +42,9 @@ pub(crate) struct Call {
 }
 
 impl Tap {
-    /// The default client, recorded.
-    pub(crate) fn http(&self) -> HttpService {
-        let (tap, inner) = (self.clone(), HttpService::default_client());
+    /// Records the requests of a client.
+    pub(crate) fn record(&self, inner: HttpService) -> HttpService {
+        let tap = self.clone();
         HttpService::new(service_fn(move |request: Request<Bytes>| {
             tap.clone().send(inner.clone(), request)
         }))

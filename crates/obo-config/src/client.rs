@@ -113,11 +113,11 @@ fn read_key(key: &SecretConfig) -> (&'static str, Option<PathBuf>, Result<Secret
 impl IdentityConfig {
     fn build(self) -> Result<TlsIdentity, ConfigError> {
         let read = |field: &'static str, path: &Path| {
-            read_file(path).map_err(|problem| ConfigError::new(field, problem))
+            read_file(path).map_err(|problem| ConfigError::new(field, problem).of_secret())
         };
         let chain = read("chain", &self.chain)?;
         let (place, _, key) = read_key(&self.key);
-        let key = key.map_err(|error| error.at(place))?;
+        let key = key.map_err(|error| error.at(place).of_secret())?;
         let identity = TlsIdentity::from_pem(chain.expose(), key);
         let identity = identity.map_err(|error| match error.field() {
             "key" => error.at(place),

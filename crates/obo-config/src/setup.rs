@@ -37,6 +37,7 @@ pub struct Setup {
     /// Whether it is the client of `obo`, which can present a certificate.
     #[cfg(feature = "default-client")]
     is_default_http: bool,
+    map_http: Option<Arc<MapHttp>>,
     pub(crate) profiles: Names<Profile>,
     pub(crate) dialects: Names<NamedDialect>,
     pub(crate) methods: Names<Arc<Method>>,
@@ -62,6 +63,7 @@ pub struct Setup {
     mistake: Option<ConfigError>,
 }
 
+type MapHttp = dyn Fn(HttpService) -> HttpService + Send + Sync;
 type ChangeTrust = dyn Fn(&Issuer, Trust) -> Trust + Send + Sync;
 
 impl Setup {
@@ -80,6 +82,7 @@ impl Setup {
             http,
             #[cfg(feature = "default-client")]
             is_default_http: false,
+            map_http: None,
             profiles: Names::new(
                 Profile::names().filter_map(|name| Some((name, Profile::named(name).ok()?))),
             ),
@@ -104,6 +107,32 @@ impl Setup {
             is_without_secrets: false,
             mistake: None,
         }
+    }
+
+    /// Changes each HTTP client, for example to record requests. This includes the clients that
+    /// present the certificate of a file. The last function counts.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http::Request;
+    /// use obo::authorization_server::HttpService;
+    /// use obo_config::Setup;
+    /// use tower::{ServiceExt, service_fn};
+    ///
+    /// let setup = Setup::new().map_http(|inner| {
+    ///     HttpService::new(service_fn(move |request: Request<Bytes>| {
+    ///         println!("{} {}", request.method(), request.uri());
+    ///         inner.clone().oneshot(request)
+    ///     }))
+    /// });
+    /// ```
+    #[must_use]
+    pub fn map_http(
+        mut self,
+        map: impl Fn(HttpService) -> HttpService + Send + Sync + 'static,
+    ) -> Self {
+        self.map_http = Some(Arc::new(map));
+        self
     }
 
     /// Registers a profile that files can name.
@@ -276,7 +305,11 @@ impl Setup {
         let mut identities = self.identities.iter();
         let own = identities.find(|(at, ..)| at == issuer);
         let own = own.and_then(|(_, _, http)| http.as_ref());
-        own.unwrap_or(&self.http).clone()
+        let http = own.unwrap_or(&self.http).clone();
+        match &self.map_http {
+            Some(map) => map(http),
+            None => http,
+        }
     }
 
     pub(crate) fn has_client_at(&self, issuer: &Issuer) -> bool {

@@ -1,21 +1,30 @@
 //! `obo idp`: an authorization server with a page that mints tokens.
 
-use std::net::TcpListener;
+use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::process::Child;
 
 use crate::world::World;
 
+/// How long a response or a line of the log may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Sends an HTTP/1.1 request and returns the whole response.
 pub(crate) async fn http(host: &str, request: &str) -> String {
-    let mut stream = TcpStream::connect(host).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut response = String::new();
-    stream.read_to_string(&mut response).await.unwrap();
-    response
+    let response = async {
+        let mut stream = TcpStream::connect(host).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        response
+    };
+    let response = tokio::time::timeout(PATIENCE, response).await;
+    let line = request.lines().next().unwrap_or_default();
+    response.unwrap_or_else(|_| panic!("no response of {host} to {line}"))
 }
 
 pub(crate) fn post(host: &str, path: &str, body: &str) -> String {
@@ -25,14 +34,24 @@ pub(crate) fn post(host: &str, path: &str, body: &str) -> String {
     )
 }
 
-fn free_port() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port().to_string()
-}
-
 const USERS: &str = "[[users]]\nname = \"carol\"\naudience = \"service-a\"\nscopes = [\"orders:read\"]\n\
     claims = { tenant = \"t1\" }\n[[users]]\nname = \"dave\"\n[[clients]]\nid = \"service-a\"\nsecret = \"s3cret\"\n\
     exchange_to = [\"stock\"]\nintrospect = [\"service-a\"]\n";
+
+/// Starts `obo idp` on free ports, and returns the line with this start.
+async fn start(world: &World, arguments: &[&str], start: &str) -> (Child, String) {
+    let arguments = [arguments, &["--port", "0", "--page", "0"]].concat();
+    let mut command = world.command(&arguments);
+    let mut child = command.stderr(Stdio::inherit()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    loop {
+        let line = tokio::time::timeout(PATIENCE, lines.next_line()).await;
+        let line = line.expect(start).unwrap().expect(start);
+        if line.starts_with(start) {
+            return (child, line);
+        }
+    }
+}
 
 /// A running `obo idp`. It is killed when the test ends.
 struct Running {
@@ -47,18 +66,9 @@ impl Running {
     }
 
     async fn with(world: &World, users: &str) -> Self {
-        let (port, page) = (free_port(), free_port());
         let config = world.file("idp.toml", users);
-        let arguments = [
-            "--json", "idp", "-c", &config, "--port", &port, "--page", &page,
-        ];
-        let mut child = world.command(&arguments).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .await
-            .unwrap();
-        let started: Value = serde_json::from_str(&line).unwrap();
+        let (child, started) = start(world, &["--json", "idp", "-c", &config], "{").await;
+        let started: Value = serde_json::from_str(&started).unwrap();
         let host = started["page"].as_str().unwrap();
         Self {
             _child: child,
@@ -281,14 +291,7 @@ async fn page_needs_no_script() {
 async fn hint_names_the_first_client() {
     let world = World::new().await;
     let config = world.file("idp.toml", &USERS.replace("service-a", "shop"));
-    let (port, page) = (free_port(), free_port());
-    let arguments = ["idp", "-c", &config, "--port", &port, "--page", &page];
-    let mut child = world.command(&arguments).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut hint = String::new();
-    while !hint.starts_with("token") {
-        hint = lines.next_line().await.unwrap().unwrap();
-    }
+    let (_child, hint) = start(&world, &["idp", "-c", &config], "token").await;
     assert!(
         hint.ends_with("/mint -d user=carol -d audience=shop"),
         "{hint}"
@@ -298,8 +301,13 @@ async fn hint_names_the_first_client() {
 #[tokio::test(flavor = "multi_thread")]
 async fn logged_out_user_is_refused_at_clients() {
     let world = World::new().await;
-    let receiver = free_port();
-    let logout = format!("http://127.0.0.1:{receiver}/backchannel-logout");
+    // Its port is closed, and no other process gets it. The gateway can listen there, because it
+    // allows that an address is bound twice.
+    let receiver = TcpSocket::new_v4().unwrap();
+    receiver.set_reuseaddr(true).unwrap();
+    receiver.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let receiver_port = receiver.local_addr().unwrap().port();
+    let logout = format!("http://127.0.0.1:{receiver_port}/backchannel-logout");
     let users = format!("{USERS}backchannel_logout_uri = \"{logout}\"\n");
     let running = Running::with(&world, &users).await;
     let (status, response) = running.post("/logout", "user=carol").await;
@@ -308,7 +316,7 @@ async fn logged_out_user_is_refused_at_clients() {
         assert!(response.contains(part), "{response}");
     }
     let config = format!(
-        "listen = \"127.0.0.1:{receiver}\"\n[resource_server]\naudiences = [\"service-a\"]\n\
+        "listen = \"127.0.0.1:{receiver_port}\"\n[resource_server]\naudiences = [\"service-a\"]\n\
          issuers = [{{ issuer = \"{}\" }}]\n[logout]\npath = \"/backchannel-logout\"\n\
          audience = \"service-a\"\n[[routes]]\npath = \"/me\"\n",
         running.issuer
@@ -361,14 +369,7 @@ async fn bound_token_is_shown_as_bound() {
 #[tokio::test(flavor = "multi_thread")]
 async fn default_secret_is_usable() {
     let world = World::new().await;
-    let (port, page) = (free_port(), free_port());
-    let arguments = ["idp", "--port", &port, "--page", &page];
-    let mut child = world.command(&arguments).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut line = String::new();
-    while !line.starts_with("secret") {
-        line = lines.next_line().await.unwrap().unwrap();
-    }
+    let (_child, line) = start(&world, &["idp"], "secret").await;
     assert_eq!(line, "secret   secret");
 }
 

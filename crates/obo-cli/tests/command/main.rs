@@ -9,6 +9,7 @@
 
 mod bindings;
 mod causes;
+mod certificates;
 mod files;
 mod fleet;
 mod gateway;

@@ -40,10 +40,13 @@ impl World {
         self.file("service.toml", SERVICE)
     }
 
-    /// Writes a file and returns its path.
+    /// Writes or replaces a file and returns its path.
     pub(crate) fn file(&self, name: &str, text: &str) -> String {
         let path = self.folder.join(name);
-        fs::write(&path, text.replace("ISSUER", self.idp.issuer())).unwrap();
+        // A process that watches the file sees no part of it.
+        let new = self.folder.join(format!("{name}.new"));
+        fs::write(&new, text.replace("ISSUER", self.idp.issuer())).unwrap();
+        fs::rename(new, &path).unwrap();
         path.to_str().unwrap().to_owned()
     }
 

@@ -1,11 +1,15 @@
 //! The certificate of a client in a file, and the tokens that are bound to it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use obo::ConfigError;
+use obo::authorization_server::HttpService;
 use obo::error::ExchangeErrorKind;
 use obo_config::{Built, Config, Settings, Setup};
 use obo_testkit::{TestCertificate, TestIdp};
+use tower::{ServiceExt as _, service_fn};
 
 /// Files that are removed at the end.
 struct Files(PathBuf);
@@ -66,18 +70,31 @@ async fn destination_binds_to_certificate() {
     let (files, own) = Files::new();
     let client = format!("issuer = '{}'\n{}", idp.issuer(), files.certificate());
     for (bind, is_bound) in [(BIND, true), ("", false)] {
-        let mut setup = Setup::new();
+        let requests = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&requests);
+        let mut setup = Setup::new().map_http(move |http| {
+            let counted = Arc::clone(&counted);
+            let counting = move |request| {
+                counted.fetch_add(1, Ordering::Relaxed);
+                http.clone().oneshot(request)
+            };
+            HttpService::new(service_fn(counting))
+        });
         let to = [("https://b.example", bind), ("https://c.example", bind)];
         let built = build(&mut setup, idp.issuer(), &client, "", &to).unwrap();
         let alice = idp.user("alice").audience("service-a").mint();
         let caller = built.resource_server.validate(&alice).await.unwrap();
-        let exchanged = built.exchange.unwrap().token(&caller, "service-b").await;
+        let exchange = built.exchange.unwrap();
+        assert_eq!(exchange.binds_certificate(), is_bound);
+        let exchanged = exchange.token(&caller, "service-b").await;
         // This server has no TLS, so it binds nothing.
         let kind = exchanged.err().map(|error| error.kind());
         assert_eq!(
             kind,
             is_bound.then_some(ExchangeErrorKind::ResponseUnusable)
         );
+        // Discovery, keys, exchange: also the client with the certificate is mapped.
+        assert_eq!(requests.load(Ordering::Relaxed), 3);
         let (issuer, identity) = setup.identities().next().unwrap();
         assert_eq!(issuer.as_str(), idp.issuer());
         let thumbprint = *obo::binding::ClientCertificate::from_der(own.der()).thumbprint();
@@ -157,6 +174,10 @@ fn mistake_names_its_place() {
     }
     // Without secrets, no file is read.
     let absent = client.replace("own.", "none.");
+    let built = build(&mut Setup::new(), issuer, &absent, "", &bound);
+    let error = built.map(drop).unwrap_err();
+    assert_eq!(error.field(), "client.certificate.chain");
+    assert!(error.is_of_secret());
     let mut setup = Setup::new().without_secrets();
     build(&mut setup, issuer, &absent, "", &bound).unwrap();
     assert_eq!(setup.identities().count(), 0);

@@ -7,7 +7,7 @@ use obo_redis::RedisStore;
 use obo_test_support::{RedisCluster, RedisServer};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::contract::{MINUTE, get, heard, read, record};
 use crate::names::{event, name, names};
@@ -104,7 +104,12 @@ fn debug_shows_only_addresses() {
 
 #[tokio::test]
 async fn errors_name_the_address_only() {
-    let ports = [obo_test_support::free_port(), obo_test_support::free_port()];
+    // Bound, so that no other process gets the port, and closed.
+    let sockets = [(); 2].map(|()| TcpSocket::new_v4().unwrap());
+    let ports = sockets.each_ref().map(|socket| {
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        socket.local_addr().unwrap().port()
+    });
     let urls = ports.map(|port| format!("redis://alice:hunter2@127.0.0.1:{port}/3"));
     let one = RedisStore::new(&urls[0]).unwrap();
     let error = one.get(&[name()]).await.unwrap_err();

@@ -240,6 +240,12 @@ impl TokenExchange {
         Some(self.current_signer()?.public().algorithm())
     }
 
+    /// Whether tokens are bound to the certificate of this service
+    /// ([`bound_to_certificate`](super::TokenExchangeBuilder::bound_to_certificate)).
+    pub fn binds_certificate(&self) -> bool {
+        self.0.settings.certificate.is_some()
+    }
+
     /// Whether tokens can be bound to a key.
     pub(in crate::outbound) fn binds(&self) -> bool {
         self.0.settings.dpop.is_some()
