@@ -202,7 +202,7 @@ impl Fleet {
         }
         let names = inner.ring.current().replay_names(scope, id);
         let take = || inner.store.take(&names, lifetime);
-        inner.link.call_patiently("take", take).await
+        inner.link.take(take).await
     }
 
     /// As [`take_once`](Self::take_once), at once where this process knows the outcome.
@@ -220,7 +220,7 @@ impl Fleet {
         let inner = Arc::clone(&self.0);
         TakenOnce::Wait(Box::pin(async move {
             let take = || inner.store.take(&names, lifetime);
-            inner.link.call_patiently("take", take).await
+            inner.link.take(take).await
         }))
     }
 
@@ -249,7 +249,7 @@ impl Fleet {
             let retention = inner.longest_token * 2;
             inner.store.append(Bytes::from(record), once, retention)
         };
-        let appended = inner.link.call_patiently("append", append).await;
+        let appended = inner.link.append(append).await;
         if !matches!(appended, Ok(false)) {
             inner.learn(mark, "own");
         }
@@ -324,7 +324,7 @@ impl Inner {
                 let retention = self.longest_token * 2;
                 self.store.append(Bytes::from(record), &[], retention)
             };
-            if self.link.call_patiently("append", append).await.is_err() {
+            if self.link.append(append).await.is_err() {
                 return;
             }
             self.owed.written(key, &mark);
