@@ -2,6 +2,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -147,8 +148,8 @@ impl Fleet {
 
     /// Revokes the tokens of a user or a session that were issued until then, at all replicas.
     ///
-    /// In this process they are revoked at once, even if it fails. Then the others hear of it when
-    /// the store responds again.
+    /// In this process they are revoked at once, even if it fails or its future is dropped. Then the
+    /// others hear of it when the store responds again.
     ///
     /// # Errors
     ///
@@ -161,17 +162,20 @@ impl Fleet {
         until: UnixTime,
     ) -> Result<(), StoreError> {
         let mark = self.mark(issuer, of, until);
+        self.0.learn(&mark, "own");
         self.append(&mark, &[]).await.map(drop)
     }
 
     /// Revokes once for an event, such as a logout token. Returns `false`, and revokes nothing, if
     /// the event was used before.
     ///
-    /// `issuer` and `jti` identify the event.
+    /// `issuer` and `jti` identify the event. If its future is dropped, the tokens are revoked as if
+    /// it had failed: a sender may close the connection at any time.
     ///
     /// # Errors
     ///
-    /// Fails if the store does not respond. The same event takes effect when it is sent again.
+    /// Fails if the store does not respond. In this process the tokens are revoked then, and the same
+    /// event takes effect when it is sent again.
     pub(crate) async fn revoke_once(
         &self,
         issuer: &Issuer,
@@ -243,20 +247,20 @@ impl Fleet {
     async fn append(&self, mark: &RevocationMark, once: &[StoreKey]) -> Result<bool, StoreError> {
         self.listen();
         let inner = &self.0;
+        let mut appending = Appending {
+            fleet: inner,
+            mark,
+            outcome: None,
+        };
         let record = mark.seal(&inner.ring.current(), random::nonce);
         let record = record.ok_or_else(|| StoreError::new("has no sealed record to append"))?;
         let append = || {
             let retention = inner.longest_token * 2;
             inner.store.append(Bytes::from(record), once, retention)
         };
-        let appended = inner.link.append(append).await;
-        if !matches!(appended, Ok(false)) {
-            inner.learn(mark, "own");
-        }
-        if appended.is_err() {
-            inner.owe(mark);
-        }
-        appended
+        let appended = inner.link.append(append).await?;
+        appending.outcome = Some(appended);
+        Ok(appended)
     }
 
     /// Whether a logout that this process knows covers the token of this caller. Does no I/O, and
@@ -302,6 +306,26 @@ impl Fleet {
             && !self.0.has_listener.swap(true, Ordering::AcqRel)
         {
             listen::start(&self.0);
+        }
+    }
+}
+
+/// A logout on its way to the store. Without an outcome when this is dropped, it has failed, or its
+/// caller does not wait any more.
+struct Appending<'f> {
+    fleet: &'f Inner,
+    mark: &'f RevocationMark,
+    /// Whether it was new.
+    outcome: Option<bool>,
+}
+
+impl Drop for Appending<'_> {
+    fn drop(&mut self) {
+        if self.outcome != Some(false) {
+            self.fleet.learn(self.mark, "own");
+        }
+        if self.outcome.is_none() {
+            self.fleet.owe(self.mark);
         }
     }
 }
@@ -356,7 +380,8 @@ impl Inner {
     }
 
     fn learn(&self, mark: &RevocationMark, source: &'static str) {
-        if self.marks.insert(mark, self.clock.now()) {
+        // While a store's panic unwinds, a second panic of a log's layer would end the process.
+        if self.marks.insert(mark, self.clock.now()) && !thread::panicking() {
             observe::revoked(&mark.issuer, source, self.marks.count());
         }
     }
