@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use obo_core::fleet::{KeyRing, RingKey};
@@ -10,6 +9,7 @@ use super::handle::{Fleet, Inner};
 use super::heard::Heard;
 use super::in_process::InProcess;
 use super::link::Link;
+use super::listen::Listener;
 use super::marks::Marks;
 use super::owed::Owed;
 use super::replays::Replays;
@@ -135,7 +135,7 @@ impl FleetBuilder {
             marks: Marks::new(),
             replays: Replays::new(),
             heard: Heard::default(),
-            has_listener: AtomicBool::new(false),
+            listener: Listener::default(),
             silence: self.silence,
             longest_token: longest,
             has_lease: self.has_lease,

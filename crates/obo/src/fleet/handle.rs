@@ -1,7 +1,6 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use tokio::time::Instant;
 
 use super::heard::Heard;
 use super::link::Link;
-use super::listen;
+use super::listen::{self, Listener};
 use super::marks::Marks;
 use super::owed::Owed;
 use super::replays::Replays;
@@ -39,7 +38,8 @@ const START: Duration = Duration::from_secs(2);
 ///
 /// Give one to the [`ResourceServer`](crate::resource_server::ResourceServerBuilder::fleet) and to
 /// the [`TokenExchange`](crate::exchange::TokenExchangeBuilder::fleet) of the process. It requires
-/// a tokio runtime.
+/// a tokio runtime, in which a task listens for logouts. If that runtime ends, the next request
+/// within another one starts the task again.
 ///
 /// ```
 /// use obo::fleet::{Fleet, InProcess, KeyRing, RingKey};
@@ -66,7 +66,7 @@ pub(super) struct Inner {
     pub(super) marks: Marks,
     pub(super) replays: Replays,
     pub(super) heard: Heard,
-    pub(super) has_listener: AtomicBool,
+    pub(super) listener: Listener,
     pub(super) silence: Option<Duration>,
     pub(super) longest_token: Duration,
     pub(super) has_lease: bool,
@@ -300,13 +300,9 @@ impl Fleet {
         self.0.marks.revocations()
     }
 
-    /// Starts the task that listens, once.
+    /// Starts the task that listens, unless it runs.
     fn listen(&self) {
-        if !self.0.has_listener.load(Ordering::Relaxed)
-            && !self.0.has_listener.swap(true, Ordering::AcqRel)
-        {
-            listen::start(&self.0);
-        }
+        listen::start(&self.0);
     }
 }
 

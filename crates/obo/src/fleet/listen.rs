@@ -1,11 +1,16 @@
 //! Listens for logouts of other replicas: announcements, and the log that is read every 2 s.
 
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::thread;
 use std::time::Duration;
 
+use futures_util::future::select;
 use obo_core::UnixTime;
 use obo_core::fleet::RevocationMark;
-use tokio::task::JoinHandle;
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, interval, sleep};
 
 use super::handle::Inner;
@@ -19,20 +24,75 @@ const PAGE: Duration = Duration::from_secs(2);
 /// How long to wait before the announcements are subscribed to again.
 const AGAIN: Duration = Duration::from_millis(250);
 
-/// Starts both tasks. They end soon after the fleet.
-pub(super) fn start(fleet: &Arc<Inner>) {
-    // So that an alert about silence has a value before anything was heard.
-    observe::fleet_heard(UnixTime::from_secs(0));
-    let watching = tokio::spawn(watch(Arc::downgrade(fleet)));
-    tokio::spawn(follow(Arc::downgrade(fleet), watching));
+/// How long to wait before a task that has ended starts again, so that one that panics at once does
+/// not spin.
+const RESTART: Duration = Duration::from_secs(1);
+
+/// The state of the task that listens.
+#[derive(Default)]
+pub(super) struct Listener {
+    is_running: AtomicBool,
+    /// Why it ended while the fleet is in use.
+    ended: Mutex<Option<&'static str>>,
 }
 
-async fn follow(fleet: Weak<Inner>, watching: JoinHandle<()>) {
+/// Held by the task. When it is dropped, [`start`] starts another task, unless the fleet has ended
+/// too.
+struct Running(Weak<Inner>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let Some(fleet) = self.0.upgrade() else {
+            return;
+        };
+        // The next task logs it: the end of a runtime may be that of the process, and the layer of a
+        // log may be what panics.
+        *fleet.listener.ended.lock() = Some(match thread::panicking() {
+            true => "it panicked",
+            false => "its runtime ended",
+        });
+        fleet.listener.is_running.store(false, Ordering::Release);
+    }
+}
+
+/// Starts the task that listens, unless it runs. It ends soon after the fleet. Without a tokio
+/// runtime, a later call starts it.
+pub(super) fn start(fleet: &Arc<Inner>) {
+    let listener = &fleet.listener;
+    if listener.is_running.load(Ordering::Relaxed) {
+        return;
+    }
+    let Ok(runtime) = Handle::try_current() else {
+        return;
+    };
+    if listener.is_running.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let running = Running(Arc::downgrade(fleet));
+    let ended = listener.ended.lock().take();
+    if ended.is_none() {
+        // So that an alert about silence has a value before anything was heard.
+        observe::fleet_heard(UnixTime::from_secs(0));
+    }
+    runtime.spawn(listen(running, ended));
+}
+
+/// Both parts are one task: if one panics, both start again.
+async fn listen(running: Running, ended: Option<&'static str>) {
+    if let Some(reason) = ended {
+        observe::listener_ended(reason);
+        sleep(RESTART).await;
+    }
+    let Running(fleet) = &running;
+    select(pin!(follow(fleet)), pin!(watch(fleet))).await;
+}
+
+async fn follow(fleet: &Weak<Inner>) {
     let (mut position, mut ticks) = (None, interval(EVERY));
     loop {
         ticks.tick().await;
         let Some(fleet) = fleet.upgrade() else {
-            return watching.abort();
+            return;
         };
         match read_log(&fleet, position.as_deref(), PAGE).await {
             Ok(read) => {
@@ -104,7 +164,7 @@ pub(super) async fn read_log(
     }
 }
 
-async fn watch(fleet: Weak<Inner>) {
+async fn watch(fleet: &Weak<Inner>) {
     loop {
         let Some(strong) = fleet.upgrade() else {
             return;

@@ -13,6 +13,7 @@ mod watched_store;
 mod hostile_store;
 mod introspections;
 mod key_rings;
+mod listening;
 mod logouts;
 mod lost_logouts;
 mod outages;

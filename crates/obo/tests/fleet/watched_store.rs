@@ -20,6 +20,8 @@ struct Inner {
     fails: AtomicBool,
     hangs: AtomicBool,
     announces_nothing: AtomicBool,
+    /// How often reading the log still panics.
+    panics: AtomicUsize,
     /// Everything that was written: names and values.
     written: Mutex<Vec<(String, Bytes)>>,
 }
@@ -40,6 +42,16 @@ impl WatchedStore {
 
     pub(crate) fn lose_announcements(&self) {
         self.0.announces_nothing.store(true, Ordering::SeqCst);
+    }
+
+    /// Lets the log panic when it is read, so many times.
+    pub(crate) fn panic(&self, times: usize) {
+        self.0.panics.store(times, Ordering::SeqCst);
+    }
+
+    /// How often reading the log still panics.
+    pub(crate) fn panics_left(&self) -> usize {
+        self.0.panics.load(Ordering::SeqCst)
     }
 
     /// Loses everything, as a store does that is flushed.
@@ -145,7 +157,14 @@ impl Store for WatchedStore {
     fn read<'s>(&'s self, after: Option<&'s str>) -> StoreFuture<'s, Page> {
         self.ask(
             false,
-            Box::pin(async move { self.store().read(after).await }),
+            Box::pin(async move {
+                let left = self.panics_left().checked_sub(1);
+                if let Some(left) = left {
+                    self.panic(left);
+                    panic!("the store panics on purpose");
+                }
+                self.store().read(after).await
+            }),
         )
     }
 
