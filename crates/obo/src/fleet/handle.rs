@@ -10,7 +10,7 @@ use obo_core::fleet::{RevocationMark, Revoked, StoreKey, Unopened};
 use obo_core::{Caller, Issuer, TokenError, UnixTime};
 use parking_lot::Mutex;
 use tokio::sync::futures::OwnedNotified;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::heard::Heard;
 use super::link::Link;
@@ -115,12 +115,17 @@ impl Fleet {
     ///
     /// # Errors
     ///
-    /// Fails if the store does not respond or rejects this process. A
+    /// Fails if the store does not respond, does not return all logouts in time, or rejects this
+    /// process. A
     /// [strict](super::FleetBuilder::strict) fleet also fails if it cannot [open the
     /// logouts](Self::opens_logouts) of the store.
     pub async fn start(&self) -> Result<(), StoreError> {
         self.listen();
-        let read = listen::read_log(&self.0, None, START).await;
+        let read = timeout(START, listen::read_log(&self.0, None)).await;
+        let read = read.unwrap_or_else(|_| {
+            let problem = format!("did not return all logouts within {START:?}");
+            Err(self.0.link.error(&problem))
+        });
         if let Err(error) = &read {
             observe::store_unavailable(&error.to_string(), error.is_of_setup());
             self.0.heard.tried();

@@ -19,7 +19,7 @@ use crate::observe;
 
 /// How often the log is read. A lost announcement costs as much.
 const EVERY: Duration = Duration::from_secs(2);
-/// How long one page may take. No request waits for it.
+/// How long one page may take. No request waits so long for it.
 const PAGE: Duration = Duration::from_secs(2);
 /// How long to wait before the announcements are subscribed to again.
 const AGAIN: Duration = Duration::from_millis(250);
@@ -94,7 +94,7 @@ async fn follow(fleet: &Weak<Inner>) {
         let Some(fleet) = fleet.upgrade() else {
             return;
         };
-        match read_log(&fleet, position.as_deref(), PAGE).await {
+        match read_log(&fleet, position.as_deref()).await {
             Ok(read) => {
                 position = read;
                 fleet.append_owed().await;
@@ -120,7 +120,6 @@ async fn follow(fleet: &Weak<Inner>) {
 pub(super) async fn read_log(
     fleet: &Inner,
     from: Option<&str>,
-    limit: Duration,
 ) -> Result<Option<String>, StoreError> {
     let start = Instant::now();
     let mut position = from.map(str::to_owned);
@@ -129,7 +128,7 @@ pub(super) async fn read_log(
     let mut newest = None;
     loop {
         let read = || fleet.store.read(position.as_deref());
-        let page = fleet.link.call_within(limit, "read", read).await?;
+        let page = fleet.link.call_within(PAGE, "read", read).await?;
         for record in &page.records {
             let heard = fleet.hear(record, "log");
             if let Ok(mark) = &heard
