@@ -11,7 +11,7 @@ use obo_core::UnixTime;
 use obo_core::fleet::RevocationMark;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::time::{Instant, interval, sleep};
+use tokio::time::{Instant, interval, sleep, timeout};
 
 use super::handle::Inner;
 use super::store::StoreError;
@@ -21,6 +21,8 @@ use crate::observe;
 const EVERY: Duration = Duration::from_secs(2);
 /// How long one page may take. No request waits so long for it.
 const PAGE: Duration = Duration::from_secs(2);
+/// How long marks that the store lacks may be written between two readings.
+const APPENDING: Duration = Duration::from_secs(1);
 /// How long to wait before the announcements are subscribed to again.
 const AGAIN: Duration = Duration::from_millis(250);
 
@@ -97,7 +99,8 @@ async fn follow(fleet: &Weak<Inner>) {
         match read_log(&fleet, position.as_deref()).await {
             Ok(read) => {
                 position = read;
-                fleet.append_owed().await;
+                // The rest is written after the next reading, which must not wait for it.
+                let _ = timeout(APPENDING, fleet.append_owed()).await;
             }
             Err(_) => fleet.heard.tried(),
         }
