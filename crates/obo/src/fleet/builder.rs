@@ -131,7 +131,7 @@ impl FleetBuilder {
         Ok(Fleet(Arc::new(Inner {
             link: Link::new(deadline, store.address()),
             store,
-            ring,
+            ring: Arc::new(ring),
             marks: Marks::new(),
             replays: Replays::new(),
             heard: Heard::default(),

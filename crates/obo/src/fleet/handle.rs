@@ -61,7 +61,8 @@ pub struct Fleet(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) store: Arc<dyn Store>,
-    pub(super) ring: Ring,
+    /// Shared with a reading of its files, which may outlast the fleet.
+    pub(super) ring: Arc<Ring>,
     pub(super) link: Link,
     pub(super) marks: Marks,
     pub(super) replays: Replays,

@@ -1,5 +1,6 @@
 //! Listens for logouts of other replicas: announcements, and the log that is read every 2 s.
 
+use std::future::pending;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -11,6 +12,7 @@ use obo_core::UnixTime;
 use obo_core::fleet::RevocationMark;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, interval, sleep, timeout};
 
 use super::handle::Inner;
@@ -79,23 +81,31 @@ pub(super) fn start(fleet: &Arc<Inner>) {
     runtime.spawn(listen(running, ended));
 }
 
-/// Both parts are one task: if one panics, both start again.
+/// All parts are one task: if one panics, all start again.
 async fn listen(running: Running, ended: Option<&'static str>) {
     if let Some(reason) = ended {
         observe::listener_ended(reason);
         sleep(RESTART).await;
     }
     let Running(fleet) = &running;
-    select(pin!(follow(fleet)), pin!(watch(fleet))).await;
+    let has_other_keys = AtomicBool::new(false);
+    let renewed = pin!(renew(fleet, &has_other_keys));
+    let followed = pin!(follow(fleet, &has_other_keys));
+    let read = select(followed, renewed);
+    select(read, pin!(watch(fleet))).await;
 }
 
-async fn follow(fleet: &Weak<Inner>) {
+async fn follow(fleet: &Weak<Inner>, has_other_keys: &AtomicBool) {
     let (mut position, mut ticks) = (None, interval(EVERY));
     loop {
         ticks.tick().await;
         let Some(fleet) = fleet.upgrade() else {
             return;
         };
+        if has_other_keys.swap(false, Ordering::AcqRel) {
+            // They may open what did not open before.
+            position = None;
+        }
         match read_log(&fleet, position.as_deref()).await {
             Ok(read) => {
                 position = read;
@@ -105,14 +115,33 @@ async fn follow(fleet: &Weak<Inner>) {
             Err(_) => fleet.heard.tried(),
         }
         fleet.marks.sweep(fleet.clock.now());
-        if fleet.ring.is_of_files() {
-            let again = Arc::clone(&fleet);
-            let read = tokio::task::spawn_blocking(move || again.ring.read_again()).await;
-            // Only a runtime that ends interrupts it. Other keys may open what did not open before.
-            if let Ok(true) = read {
-                position = None;
-            }
+    }
+}
+
+/// Reads the files of the key ring. The log does not wait for it, because a file system may hang.
+async fn renew(fleet: &Weak<Inner>, has_other_keys: &AtomicBool) {
+    loop {
+        let Some(ring) = fleet.upgrade().map(|fleet| Arc::clone(&fleet.ring)) else {
+            return;
+        };
+        if !ring.is_of_files() {
+            return pending().await;
         }
+        let mut read = spawn_blocking(move || ring.read_again());
+        let in_time = timeout(EVERY, &mut read).await;
+        let read = match in_time {
+            Ok(read) => read,
+            Err(_) => {
+                let problem = format!("its files were not read within {EVERY:?}");
+                observe::ring_not_renewed(&problem);
+                read.await
+            }
+        };
+        // Only a runtime that ends interrupts it.
+        if let Ok(true) = read {
+            has_other_keys.store(true, Ordering::Release);
+        }
+        sleep(EVERY).await;
     }
 }
 

@@ -4,7 +4,7 @@ use std::thread;
 
 use crate::replicas::{Replica, Replicas, SECOND, settle};
 
-/// Two replicas, and a token of alice that both accept. Logouts are not announced.
+/// Two replicas, and an older token of alice. Logouts are not announced.
 async fn accepted(replicas: &Replicas) -> (Replica, Replica, String) {
     replicas.store.lose_announcements();
     let (one, other) = (replicas.one(), replicas.one());

@@ -10,6 +10,8 @@
 mod replicas;
 mod watched_store;
 
+#[cfg(unix)]
+mod hanging_files;
 mod hostile_store;
 mod introspections;
 mod key_rings;
