@@ -62,7 +62,8 @@ impl FleetBuilder {
     }
 
     /// The longest time for a call of the store: 25 ms by default, from 1 ms to 5 s. A call that
-    /// takes longer counts as failed.
+    /// takes longer counts as failed. What must happen once, such as a logout or a proof, may take
+    /// ten times as long.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self

@@ -154,8 +154,8 @@ impl Fleet {
 
     /// Revokes the tokens of a user or a session that were issued until then, at all replicas.
     ///
-    /// In this process they are revoked at once, even if it fails or its future is dropped. Then the
-    /// others hear of it when the store responds again.
+    /// In this process they are revoked at once, even if it fails or its future is dropped. Then
+    /// the others hear of it when the store responds again.
     ///
     /// # Errors
     ///
@@ -175,13 +175,13 @@ impl Fleet {
     /// Revokes once for an event, such as a logout token. Returns `false`, and revokes nothing, if
     /// the event was used before.
     ///
-    /// `issuer` and `jti` identify the event. If its future is dropped, the tokens are revoked as if
-    /// it had failed: a sender may close the connection at any time.
+    /// `issuer` and `jti` identify the event. If its future is dropped, the tokens are revoked as
+    /// if it had failed: a sender may close the connection at any time.
     ///
     /// # Errors
     ///
-    /// Fails if the store does not respond. In this process the tokens are revoked then, and the same
-    /// event takes effect when it is sent again.
+    /// Fails if the store does not respond. In this process the tokens are revoked then, and the
+    /// same event takes effect when it is sent again.
     pub(crate) async fn revoke_once(
         &self,
         issuer: &Issuer,

@@ -27,9 +27,7 @@ const PAGE: Duration = Duration::from_secs(2);
 const APPENDING: Duration = Duration::from_secs(1);
 /// How long to wait before the announcements are subscribed to again.
 const AGAIN: Duration = Duration::from_millis(250);
-
-/// How long to wait before a task that has ended starts again, so that one that panics at once does
-/// not spin.
+/// How long a task that starts again waits, so that one that panics at once does not spin.
 const RESTART: Duration = Duration::from_secs(1);
 
 /// The state of the task that listens.
@@ -49,8 +47,8 @@ impl Drop for Running {
         let Some(fleet) = self.0.upgrade() else {
             return;
         };
-        // The next task logs it: the end of a runtime may be that of the process, and the layer of a
-        // log may be what panics.
+        // The next task logs it: the end of a runtime may be that of the process, and the layer of
+        // a log may be what panics.
         *fleet.listener.ended.lock() = Some(match thread::panicking() {
             true => "it panicked",
             false => "its runtime ended",
@@ -137,7 +135,7 @@ async fn renew(fleet: &Weak<Inner>, has_other_keys: &AtomicBool) {
                 read.await
             }
         };
-        // Only a runtime that ends interrupts it.
+        // It fails if the runtime ends, or by a panic, which is tried again.
         if let Ok(true) = read {
             has_other_keys.store(true, Ordering::Release);
         }
