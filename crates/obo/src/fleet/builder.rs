@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use obo_core::fleet::{KeyRing, RingKey};
@@ -10,6 +9,7 @@ use super::handle::{Fleet, Inner};
 use super::heard::Heard;
 use super::in_process::InProcess;
 use super::link::Link;
+use super::listen::Listener;
 use super::marks::Marks;
 use super::owed::Owed;
 use super::replays::Replays;
@@ -62,7 +62,8 @@ impl FleetBuilder {
     }
 
     /// The longest time for a call of the store: 25 ms by default, from 1 ms to 5 s. A call that
-    /// takes longer counts as failed.
+    /// takes longer counts as failed. What must happen once, such as a logout or a proof, may take
+    /// ten times as long.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -131,11 +132,11 @@ impl FleetBuilder {
         Ok(Fleet(Arc::new(Inner {
             link: Link::new(deadline, store.address()),
             store,
-            ring,
+            ring: Arc::new(ring),
             marks: Marks::new(),
             replays: Replays::new(),
             heard: Heard::default(),
-            has_listener: AtomicBool::new(false),
+            listener: Listener::default(),
             silence: self.silence,
             longest_token: longest,
             has_lease: self.has_lease,

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,11 +10,11 @@ use obo_core::fleet::{RevocationMark, Revoked, StoreKey, Unopened};
 use obo_core::{Caller, Issuer, TokenError, UnixTime};
 use parking_lot::Mutex;
 use tokio::sync::futures::OwnedNotified;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::heard::Heard;
 use super::link::Link;
-use super::listen;
+use super::listen::{self, Listener};
 use super::marks::Marks;
 use super::owed::Owed;
 use super::replays::Replays;
@@ -38,7 +38,8 @@ const START: Duration = Duration::from_secs(2);
 ///
 /// Give one to the [`ResourceServer`](crate::resource_server::ResourceServerBuilder::fleet) and to
 /// the [`TokenExchange`](crate::exchange::TokenExchangeBuilder::fleet) of the process. It requires
-/// a tokio runtime.
+/// a tokio runtime, in which a task listens for logouts. If that runtime ends, the next request
+/// within another one starts the task again.
 ///
 /// ```
 /// use obo::fleet::{Fleet, InProcess, KeyRing, RingKey};
@@ -60,12 +61,13 @@ pub struct Fleet(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) store: Arc<dyn Store>,
-    pub(super) ring: Ring,
+    /// Shared with a reading of its files, which may outlast the fleet.
+    pub(super) ring: Arc<Ring>,
     pub(super) link: Link,
     pub(super) marks: Marks,
     pub(super) replays: Replays,
     pub(super) heard: Heard,
-    pub(super) has_listener: AtomicBool,
+    pub(super) listener: Listener,
     pub(super) silence: Option<Duration>,
     pub(super) longest_token: Duration,
     pub(super) has_lease: bool,
@@ -114,12 +116,17 @@ impl Fleet {
     ///
     /// # Errors
     ///
-    /// Fails if the store does not respond or rejects this process. A
+    /// Fails if the store does not respond, does not return all logouts in time, or rejects this
+    /// process. A
     /// [strict](super::FleetBuilder::strict) fleet also fails if it cannot [open the
     /// logouts](Self::opens_logouts) of the store.
     pub async fn start(&self) -> Result<(), StoreError> {
         self.listen();
-        let read = listen::read_log(&self.0, None, START).await;
+        let read = timeout(START, listen::read_log(&self.0, None)).await;
+        let read = read.unwrap_or_else(|_| {
+            let problem = format!("did not return all logouts within {START:?}");
+            Err(self.0.link.error(&problem))
+        });
         if let Err(error) = &read {
             observe::store_unavailable(&error.to_string(), error.is_of_setup());
             self.0.heard.tried();
@@ -147,8 +154,8 @@ impl Fleet {
 
     /// Revokes the tokens of a user or a session that were issued until then, at all replicas.
     ///
-    /// In this process they are revoked at once, even if it fails. Then the others hear of it when
-    /// the store responds again.
+    /// In this process they are revoked at once, even if it fails or its future is dropped. Then
+    /// the others hear of it when the store responds again.
     ///
     /// # Errors
     ///
@@ -161,17 +168,20 @@ impl Fleet {
         until: UnixTime,
     ) -> Result<(), StoreError> {
         let mark = self.mark(issuer, of, until);
+        self.0.learn(&mark, "own");
         self.append(&mark, &[]).await.map(drop)
     }
 
     /// Revokes once for an event, such as a logout token. Returns `false`, and revokes nothing, if
     /// the event was used before.
     ///
-    /// `issuer` and `jti` identify the event.
+    /// `issuer` and `jti` identify the event. If its future is dropped, the tokens are revoked as
+    /// if it had failed: a sender may close the connection at any time.
     ///
     /// # Errors
     ///
-    /// Fails if the store does not respond. The same event takes effect when it is sent again.
+    /// Fails if the store does not respond. In this process the tokens are revoked then, and the
+    /// same event takes effect when it is sent again.
     pub(crate) async fn revoke_once(
         &self,
         issuer: &Issuer,
@@ -202,7 +212,7 @@ impl Fleet {
         }
         let names = inner.ring.current().replay_names(scope, id);
         let take = || inner.store.take(&names, lifetime);
-        inner.link.call_patiently("take", take).await
+        inner.link.take(take).await
     }
 
     /// As [`take_once`](Self::take_once), at once where this process knows the outcome.
@@ -220,7 +230,7 @@ impl Fleet {
         let inner = Arc::clone(&self.0);
         TakenOnce::Wait(Box::pin(async move {
             let take = || inner.store.take(&names, lifetime);
-            inner.link.call_patiently("take", take).await
+            inner.link.take(take).await
         }))
     }
 
@@ -243,20 +253,20 @@ impl Fleet {
     async fn append(&self, mark: &RevocationMark, once: &[StoreKey]) -> Result<bool, StoreError> {
         self.listen();
         let inner = &self.0;
+        let mut appending = Appending {
+            fleet: inner,
+            mark,
+            outcome: None,
+        };
         let record = mark.seal(&inner.ring.current(), random::nonce);
         let record = record.ok_or_else(|| StoreError::new("has no sealed record to append"))?;
         let append = || {
             let retention = inner.longest_token * 2;
             inner.store.append(Bytes::from(record), once, retention)
         };
-        let appended = inner.link.call_patiently("append", append).await;
-        if !matches!(appended, Ok(false)) {
-            inner.learn(mark, "own");
-        }
-        if appended.is_err() {
-            inner.owe(mark);
-        }
-        appended
+        let appended = inner.link.append(append).await?;
+        appending.outcome = Some(appended);
+        Ok(appended)
     }
 
     /// Whether a logout that this process knows covers the token of this caller. Does no I/O, and
@@ -296,12 +306,28 @@ impl Fleet {
         self.0.marks.revocations()
     }
 
-    /// Starts the task that listens, once.
+    /// Starts the task that listens, unless it runs.
     fn listen(&self) {
-        if !self.0.has_listener.load(Ordering::Relaxed)
-            && !self.0.has_listener.swap(true, Ordering::AcqRel)
-        {
-            listen::start(&self.0);
+        listen::start(&self.0);
+    }
+}
+
+/// A logout on its way to the store. Without an outcome when this is dropped, it has failed, or its
+/// caller does not wait any more.
+struct Appending<'f> {
+    fleet: &'f Inner,
+    mark: &'f RevocationMark,
+    /// Whether it was new.
+    outcome: Option<bool>,
+}
+
+impl Drop for Appending<'_> {
+    fn drop(&mut self) {
+        if self.outcome != Some(false) {
+            self.fleet.learn(self.mark, "own");
+        }
+        if self.outcome.is_none() {
+            self.fleet.owe(self.mark);
         }
     }
 }
@@ -324,7 +350,7 @@ impl Inner {
                 let retention = self.longest_token * 2;
                 self.store.append(Bytes::from(record), &[], retention)
             };
-            if self.link.call_patiently("append", append).await.is_err() {
+            if self.link.append(append).await.is_err() {
                 return;
             }
             self.owed.written(key, &mark);
@@ -356,7 +382,8 @@ impl Inner {
     }
 
     fn learn(&self, mark: &RevocationMark, source: &'static str) {
-        if self.marks.insert(mark, self.clock.now()) {
+        // While a store's panic unwinds, a second panic of a log's layer would end the process.
+        if self.marks.insert(mark, self.clock.now()) && !thread::panicking() {
             observe::revoked(&mark.issuer, source, self.marks.count());
         }
     }

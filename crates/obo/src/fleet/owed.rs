@@ -5,8 +5,8 @@ use parking_lot::Mutex;
 
 /// The most marks that are kept for a store that does not respond, or that has lost them.
 const MOST: usize = 100_000;
-/// The most marks that are written after one reading of the log. Before the next ones, the log
-/// shows what other replicas have written meanwhile.
+/// The most marks that are written after one reading of the log, if there is time. Before the next
+/// ones, the log shows what other replicas have written meanwhile.
 const AT_ONCE: usize = 1000;
 
 /// The marks that the store does not have and should, by their keys in this process.

@@ -56,6 +56,11 @@ pub(crate) fn fleet_heard(now: UnixTime) {
     gauge!("obo_fleet_heard_timestamp_seconds", now.as_secs() as f64);
 }
 
+/// The task that listens for logouts had ended while the fleet is in use.
+pub(crate) fn listener_ended(reason: &'static str) {
+    event!(WARN, reason, "listening for logouts ended and starts again");
+}
+
 /// The newest logout in the store does not open, so logouts of other replicas are missed.
 pub(crate) fn logouts_unreadable(reason: &'static str) {
     event!(

@@ -126,3 +126,29 @@ async fn files_are_read_again() {
     assert!(is_renewed);
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+#[tokio::test]
+async fn renewed_key_opens_earlier_logouts() {
+    let folder = std::env::temp_dir().join(format!("obo-renewed-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("k1");
+    let (old, new) = ("A".repeat(43), "B".repeat(42) + "A");
+    std::fs::write(&path, old).unwrap();
+    let replicas = Replicas::start().await;
+    let files = RingFiles::new([("k1", path.clone())]);
+    let key = RingKey::parse("k1", &Secret::new(new.clone())).unwrap();
+    let ring = KeyRing::new([key]).unwrap();
+    let one = replicas.with(Fleet::builder().store(replicas.store.clone(), files));
+    let other = replicas.with(Fleet::builder().store(replicas.store.clone(), ring));
+    let token = replicas.older("alice", 5, "s1");
+    other.log_out(&replicas.issuer(), "alice").await;
+    one.caller(&token).await;
+    tokio::time::pause();
+    // The clock waits for a reading of the files.
+    tokio::time::sleep(3 * SECOND).await;
+    assert_eq!(one.refused(&token).await, None);
+    std::fs::write(&path, new).unwrap();
+    tokio::time::sleep(5 * SECOND).await;
+    assert!(one.refused(&token).await.is_some());
+    std::fs::remove_dir_all(folder).unwrap();
+}

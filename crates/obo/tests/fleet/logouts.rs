@@ -1,11 +1,15 @@
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use http::Request;
 use obo::Rejection;
 use obo::error::{ExchangeErrorKind, TokenError};
 use obo::fleet::Revoked;
+use obo::logout::BackchannelLogout;
 use tokio::time::timeout;
+use tower::ServiceExt as _;
 
-use crate::replicas::{Replica, Replicas, now, settle};
+use crate::replicas::{Replica, Replicas, SECOND, now, settle};
 
 const REVOKED: Option<Rejection> = Some(Rejection::Token(TokenError::Revoked));
 
@@ -152,4 +156,63 @@ async fn identifier_is_taken_once() {
     assert!(first != second);
     assert!(!take(&one, "idp").await);
     assert!(take(&one, "another").await);
+}
+
+/// Lets the store respond again, and the log be read.
+async fn return_of(replicas: &Replicas) {
+    replicas.store.hang(false);
+    for _ in 0..6 {
+        tokio::time::advance(SECOND).await;
+        settle().await;
+    }
+}
+
+#[tokio::test]
+async fn dropped_revocation_takes_effect() {
+    let replicas = Replicas::start().await;
+    let (one, other) = (replicas.one(), replicas.one());
+    let token = replicas.older("alice", 5, "s1");
+    one.caller(&token).await;
+    other.caller(&token).await;
+    settle().await;
+    replicas.store.hang(true);
+    tokio::time::pause();
+    let issuer = replicas.issuer();
+    let alice = Revoked::Subject("alice".to_owned());
+    let revoked = one.fleet.revoke(&issuer, alice, now());
+    let mut revoked = Box::pin(revoked);
+    assert!((&mut revoked).now_or_never().is_none());
+    assert_eq!(one.refused(&token).await, REVOKED);
+    drop(revoked);
+    return_of(&replicas).await;
+    assert_eq!(other.refused(&token).await, REVOKED);
+}
+
+#[tokio::test]
+async fn closed_connection_loses_no_logout() {
+    let replicas = Replicas::start().await;
+    let (one, other) = (replicas.one(), replicas.one());
+    let token = replicas.older("alice", 5, "s1");
+    one.caller(&token).await;
+    other.caller(&token).await;
+    settle().await;
+    let logout = BackchannelLogout::new(&one.server, &one.fleet, "client-a").unwrap();
+    let logout_token = replicas.idp.logout_token("alice", "client-a").mint();
+    let send = || {
+        let form = "application/x-www-form-urlencoded";
+        let request = Request::post("/").header("content-type", form);
+        let request = request.body(format!("logout_token={logout_token}"));
+        logout.clone().oneshot(request.unwrap())
+    };
+    replicas.store.hang(true);
+    tokio::time::pause();
+    let mut sent = Box::pin(send());
+    assert!((&mut sent).now_or_never().is_none());
+    drop(sent);
+    assert_eq!(one.refused(&token).await, REVOKED);
+    return_of(&replicas).await;
+    assert_eq!(other.refused(&token).await, REVOKED);
+    // The event was not used.
+    assert_eq!(send().await.unwrap().status(), 200);
+    assert_eq!(send().await.unwrap().status(), 400);
 }

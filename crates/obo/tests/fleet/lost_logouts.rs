@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use obo::Rejection;
-use obo::fleet::{Fleet, FleetBuilder, Store, StoreKey};
+use obo::fleet::{Fleet, FleetBuilder, Revoked, Store, StoreKey};
 
-use crate::replicas::{Replica, Replicas, SECOND, ring, settle};
+use crate::replicas::{Replica, Replicas, SECOND, now, ring, settle};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const SILENCE: Duration = Duration::from_secs(30);
@@ -156,4 +156,34 @@ async fn kept_logouts_are_written_once() {
     replicas.store.fail(false);
     pass(20).await;
     assert_eq!(logouts(&replicas), 1);
+}
+
+#[tokio::test]
+async fn many_owed_logouts_delay_no_other() {
+    let replicas = Replicas::start().await;
+    replicas.store.lose_announcements();
+    let (one, other) = (replicas.one(), replicas.one());
+    let token = replicas.older("alice", 5, "s1");
+    for replica in [&one, &other] {
+        replica.fleet.start().await.unwrap();
+    }
+    one.caller(&token).await;
+    tokio::time::pause();
+    replicas.store.fail(true);
+    let (issuer, users) = (replicas.issuer(), 200);
+    for user in 0..users {
+        let user = Revoked::Subject(user.to_string());
+        let revoked = one.fleet.revoke(&issuer, user, now()).await;
+        revoked.unwrap_err();
+    }
+    replicas.store.fail(false);
+    // All of them take eight seconds.
+    replicas.store.slow(Duration::from_millis(40));
+    tokio::time::sleep(2 * SECOND).await;
+    other.log_out(&replicas.issuer(), "alice").await;
+    tokio::time::sleep(3 * SECOND).await;
+    assert!(one.refused(&token).await.is_some());
+    assert!(logouts(&replicas) < users);
+    tokio::time::sleep(20 * SECOND).await;
+    assert_eq!(logouts(&replicas), users + 1);
 }

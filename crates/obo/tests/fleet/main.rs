@@ -10,9 +10,12 @@
 mod replicas;
 mod watched_store;
 
+#[cfg(unix)]
+mod hanging_files;
 mod hostile_store;
 mod introspections;
 mod key_rings;
+mod listening;
 mod logouts;
 mod lost_logouts;
 mod outages;

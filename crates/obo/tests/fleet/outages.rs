@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use obo::Rejection;
 use obo::fleet::{Fleet, Revoked};
+use tokio::time::timeout;
 
 use crate::replicas::{Replicas, SECOND, now, ring, settle};
 
@@ -110,6 +111,18 @@ async fn strict_fleet_starts_closed() {
     assert!(!strict.fleet.is_ready());
     let refused = strict.refused(&replicas.token("alice")).await;
     assert_eq!(refused, Some(Rejection::RevocationUnknown));
+}
+
+#[tokio::test]
+async fn start_has_one_deadline() {
+    let replicas = Replicas::start().await;
+    let one = replicas.one();
+    tokio::time::pause();
+    replicas.store.never_end();
+    replicas.store.slow(SECOND);
+    let start = timeout(3 * SECOND, one.fleet.start());
+    let error = start.await.expect("it ends").unwrap_err().to_string();
+    assert!(error.ends_with("all logouts within 2s"), "{error}");
 }
 
 #[tokio::test]

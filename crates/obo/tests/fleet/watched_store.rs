@@ -20,6 +20,11 @@ struct Inner {
     fails: AtomicBool,
     hangs: AtomicBool,
     announces_nothing: AtomicBool,
+    has_no_last_page: AtomicBool,
+    /// How long each call takes.
+    takes: Mutex<Duration>,
+    /// How often reading the log still panics.
+    panics: AtomicUsize,
     /// Everything that was written: names and values.
     written: Mutex<Vec<(String, Bytes)>>,
 }
@@ -38,8 +43,28 @@ impl WatchedStore {
         self.0.hangs.store(hangs, Ordering::SeqCst);
     }
 
+    /// Lets each call take so long.
+    pub(crate) fn slow(&self, takes: Duration) {
+        *self.0.takes.lock() = takes;
+    }
+
+    /// Lets the log have a next page after each page.
+    pub(crate) fn never_end(&self) {
+        self.0.has_no_last_page.store(true, Ordering::SeqCst);
+    }
+
     pub(crate) fn lose_announcements(&self) {
         self.0.announces_nothing.store(true, Ordering::SeqCst);
+    }
+
+    /// Lets the log panic when it is read, so many times.
+    pub(crate) fn panic(&self, times: usize) {
+        self.0.panics.store(times, Ordering::SeqCst);
+    }
+
+    /// How often reading the log still panics.
+    pub(crate) fn panics_left(&self) -> usize {
+        self.0.panics.load(Ordering::SeqCst)
     }
 
     /// Loses everything, as a store does that is flushed.
@@ -73,6 +98,10 @@ impl WatchedStore {
         Box::pin(async move {
             if self.0.hangs.load(Ordering::SeqCst) {
                 std::future::pending::<()>().await;
+            }
+            let takes = *self.0.takes.lock();
+            if !takes.is_zero() {
+                tokio::time::sleep(takes).await;
             }
             if self.0.fails.load(Ordering::SeqCst) {
                 return Err(StoreError::new("is not there"));
@@ -145,7 +174,21 @@ impl Store for WatchedStore {
     fn read<'s>(&'s self, after: Option<&'s str>) -> StoreFuture<'s, Page> {
         self.ask(
             false,
-            Box::pin(async move { self.store().read(after).await }),
+            Box::pin(async move {
+                let left = self.panics_left().checked_sub(1);
+                if let Some(left) = left {
+                    self.panic(left);
+                    panic!("the store panics on purpose");
+                }
+                if self.0.has_no_last_page.load(Ordering::SeqCst) {
+                    let page: u64 = after.map_or(0, |after| after.parse().unwrap());
+                    return Ok(Page {
+                        position: Some((page + 1).to_string()),
+                        ..Page::default()
+                    });
+                }
+                self.store().read(after).await
+            }),
         )
     }
 

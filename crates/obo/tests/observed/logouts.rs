@@ -92,3 +92,24 @@ fn logouts_are_counted_and_logged() {
         "a user is in the log"
     );
 }
+
+#[test]
+fn end_of_listening_is_logged() {
+    let fleet = Fleet::builder().build().unwrap();
+    let (log, _guard) = Log::capture();
+    let run = || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_time().build().unwrap();
+        runtime.block_on(async {
+            fleet.start().await.unwrap();
+            tokio::task::yield_now().await;
+        });
+    };
+    let restarts = || log.lines("listening for logouts ended and starts again");
+    run();
+    assert_eq!(restarts().len(), 0);
+    run();
+    let lines = restarts();
+    assert_eq!(lines.len(), 1);
+    has(&lines[0], &["WARN", "reason=\"its runtime ended\""]);
+}
