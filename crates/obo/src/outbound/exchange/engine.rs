@@ -297,7 +297,7 @@ impl Engine {
             && let Some(dpop) = &self.settings.dpop
         {
             // For the next call: this one has its key.
-            let _ = timeout_at(deadline, dpop.renew()).await;
+            dpop.start_renewal();
         }
         let (request, sent) = self.with_actor(wanted.clone(), deadline).await?;
         let asker = self.asker(wanted, place);
