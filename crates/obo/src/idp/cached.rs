@@ -204,7 +204,7 @@ where
     }
 
     /// Reads or changes the calendar. Fetches start under its lock, so that concurrent requests
-    /// find them.
+    /// find them. `change` emits no event: what listens to it may read the calendar.
     pub(crate) fn plan<R>(&self, change: impl FnOnce(&mut Calendar<E>) -> R) -> R {
         let mut calendar = self.0.calendar.lock();
         let result = change(&mut calendar);
@@ -213,7 +213,7 @@ where
     }
 
     /// Publishes the entry that `accept` makes of a document; `None` if the document is not trusted
-    /// yet.
+    /// yet. `accept` emits no event, as in [`plan`](Self::plan).
     pub(crate) fn publish(
         &self,
         max_age: Duration,
