@@ -331,18 +331,16 @@ impl Engine {
         };
         // An exchange has one actor, so a renewal of the actor's token keeps the cached tokens.
         let identity = "the actor of the exchange";
+        let of_actor = |error: TokenEndpointError| {
+            let error = error.of_this_service();
+            ExchangeError::of_token_endpoint(Some(request.target()), error)
+        };
         let (actor, source) = match kind {
             Kind::Fixed(token) => (token.clone(), Renewal::None),
             Kind::Fetched { token_type, fetch } => {
                 let fetched = timeout_at(deadline, fetch.0()).await;
-                let fetched = fetched.unwrap_or_else(|_| {
-                    let problem = "the token of the actor was not fetched before the deadline";
-                    Err(TokenEndpointError::new(ErrorClass::Transient, problem))
-                });
-                let token = fetched.map_err(|error| {
-                    let error = error.of_this_service();
-                    ExchangeError::of_token_endpoint(Some(request.target()), error)
-                })?;
+                let fetched = fetched.unwrap_or_else(|_| Err(late_actor()));
+                let token = fetched.map_err(of_actor)?;
                 let token = ActorToken::new(token, token_type.clone(), identity);
                 (token, Renewal::Fetched)
             }
@@ -350,9 +348,9 @@ impl Engine {
                 let own = self.request(Grant::client_credentials(target.clone()).into(), false);
                 // Boxed, since a flight may wait for another flight.
                 let own: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(own);
-                let own = own
-                    .await
-                    .map_err(|error| without_actor(request.target(), &error))?;
+                let own = timeout_at(deadline, own).await;
+                let own = own.map_err(|_| of_actor(late_actor()))?;
+                let own = own.map_err(|error| without_actor(request.target(), &error))?;
                 let token = Secret::new(own.token().expose());
                 let token = ActorToken::new(token, TokenType::ACCESS_TOKEN, identity);
                 (token, Renewal::Own(Box::new(own)))
@@ -439,6 +437,11 @@ impl Engine {
             .insert(subject, issued_until, self.settings.clock.now());
         self.tokens.evict_all(subject);
     }
+}
+
+fn late_actor() -> TokenEndpointError {
+    let problem = "the token of the actor was not fetched before the deadline";
+    TokenEndpointError::new(ErrorClass::Transient, problem)
 }
 
 /// A missing token of this service is not a mistake that its caller can fix.
