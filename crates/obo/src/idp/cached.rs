@@ -15,7 +15,11 @@ use tokio::time::Instant;
 use super::flight::{Flight, Flights, Overloaded};
 use super::next_look::NextLook;
 use super::schedule::{Pace, Schedule};
+use super::server::DISCOVERY_DEADLINE;
 use crate::observe;
+
+/// How long a fetch takes at most: discovery, and the document.
+const DEADLINE: Duration = DISCOVERY_DEADLINE.saturating_mul(2);
 
 /// A document and the schedule of its renewal, shared by clones.
 pub(crate) struct Cached<T, E: Clone>(Arc<Inner<T, E>>);
@@ -92,7 +96,7 @@ where
                 ended: None,
             }),
             next_look: NextLook::new(),
-            flights: Flights::new(1),
+            flights: Flights::new(1, Some(DEADLINE)),
         }))
     }
 

@@ -18,7 +18,8 @@ pub(super) struct Reads<T>(Arc<Flights<(), T>>);
 
 impl<T: Clone + Send + Sync + 'static> Reads<T> {
     pub(super) fn new() -> Self {
-        Self(Flights::new(1))
+        // A read that hangs is not repeated meanwhile: each one blocks a thread.
+        Self(Flights::new(1, None))
     }
 
     /// Starts a read, or joins the one under way. Also returns whether it was started.

@@ -49,13 +49,14 @@ pub(super) struct Engine {
 impl Engine {
     pub(super) fn new(server: AuthorizationServer, settings: Settings) -> Arc<Self> {
         let (issuer, client) = (server.issuer(), settings.client.id());
+        let flights = || Flights::new(settings.concurrency, Some(settings.deadline));
         Arc::new(Self {
             keys: random::bytes().map(|random| CacheKeys::new(random, issuer, client)),
             endpoint: TokenEndpoint::new(server),
             actors: ActorHealth::new(),
             tokens: TokenCache::new(settings.cache),
-            flights: Flights::new(settings.concurrency),
-            own_flights: Flights::new(settings.concurrency),
+            flights: flights(),
+            own_flights: flights(),
             revocations: Revocations::new(),
             client_rejection: ClientRejection::default(),
             nonces: Nonces::new(),
