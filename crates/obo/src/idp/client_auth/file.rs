@@ -21,7 +21,7 @@ const MAX_PATH: usize = 1024;
 
 /// A file that is read each time. Clones share their reads.
 #[derive(Clone)]
-pub(super) struct CredentialFile(Arc<Inner>);
+pub(crate) struct CredentialFile(Arc<Inner>);
 
 struct Inner {
     path: Box<Path>,
@@ -40,7 +40,7 @@ fn is_credential(path: &Path) -> bool {
 }
 
 impl CredentialFile {
-    pub(super) fn new(path: impl Into<PathBuf>) -> Self {
+    pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
         Self(Arc::new(Inner {
             path: path.into().into(),
             last: ArcSwapOption::empty(),
@@ -51,7 +51,7 @@ impl CredentialFile {
     /// Reads the file's text without the newline at its end; blocks.
     ///
     /// The error names the file and nothing of its content.
-    pub(super) fn read_now(&self) -> Result<Secret, String> {
+    pub(crate) fn read_now(&self) -> Result<Secret, String> {
         let content = self.content();
         let last = content.as_ref().ok().map(|text| Arc::new(text.clone()));
         self.0.last.store(last);
@@ -74,7 +74,7 @@ impl CredentialFile {
 
     /// As [`read_now`](Self::read_now), without blocking the runtime. While a read hangs, returns
     /// the last content.
-    pub(super) async fn read(&self) -> Result<Secret, TokenEndpointError> {
+    pub(crate) async fn read(&self) -> Result<Secret, TokenEndpointError> {
         let reading = self.0.reads.next(|| self.clone().read_in_background());
         let read = match self.0.last.load_full() {
             None => reading.await,

@@ -41,6 +41,7 @@ pub use client_secret_basic::ClientSecretBasic;
 pub use client_secret_jwt::ClientSecretJwt;
 pub use client_secret_post::ClientSecretPost;
 pub use dpop_key::DpopKey;
+pub(crate) use file::CredentialFile;
 pub use private_key_jwt::PrivateKeyJwt;
 pub(crate) use proof_signer::{ProofSigner, Proving};
 pub use self_signed_tls_client_auth::SelfSignedTlsClientAuth;

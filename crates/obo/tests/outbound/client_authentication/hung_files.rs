@@ -1,13 +1,16 @@
 //! Files whose read hangs, as on a volume of the network that does not respond: here, pipes.
 
 use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use obo::client::{ClientAuth, ClientSecretPost, DpopKey};
+use obo::exchange::ActorSource;
 use obo::policy::Algorithm;
+use obo::token::TokenType;
 use obo::{Client, PrivateKeyJwt};
 use obo_test_support::Log;
 use obo_testkit::{TestAlg, TestKey};
@@ -59,6 +62,10 @@ impl Hung {
 
 impl Drop for Hung {
     fn drop(&mut self) {
+        // A failed test leaves no pipe to the next run.
+        if fs::metadata(&self.path).is_ok_and(|it| it.file_type().is_fifo()) {
+            fs::remove_file(&self.path).unwrap();
+        }
         // Opened for both, it does not wait for a reader.
         let end = OpenOptions::new().read(true).write(true).open(&self.pipe);
         drop(end.unwrap());
@@ -122,6 +129,30 @@ fn hung_key_file_keeps_last_key() {
                 .count(),
             1
         );
+    });
+}
+
+#[test]
+fn hung_actor_file_keeps_last_token() {
+    block_on(async {
+        let setup = Setup::start().await;
+        let mint = || setup.idp.service("service-a").audience("service-a").mint();
+        let [first, second] = [(); 2].map(|()| mint());
+        let path = file("hung-actor", first.as_bytes());
+        let actor = ActorSource::from_file(TokenType::ACCESS_TOKEN, &path).unwrap();
+        let exchange = setup.builder().actor(actor).build().unwrap();
+        let hung = Hung::instead_of(&path);
+        for exchanged in join_all([(); 4].map(|()| fresh(&setup, &exchange))).await {
+            exchanged.unwrap();
+            assert_eq!(setup.asked().param("actor_token"), Some(&*first));
+        }
+        assert_thread_is_left().await;
+        hung.replace(&second);
+        fresh(&setup, &exchange).await.unwrap();
+        assert_eq!(setup.asked().param("actor_token"), Some(&*second));
+        fs::write(&path, "").unwrap();
+        let error = ActorSource::from_file(TokenType::ACCESS_TOKEN, &path).unwrap_err();
+        assert_eq!(error.field(), "actor");
     });
 }
 
