@@ -3,8 +3,7 @@ use std::path::PathBuf;
 use obo::destination::Target;
 use obo::exchange::{ActorSource, CacheBounds, TokenExchangeBuilder};
 use obo::token::TokenType;
-use obo::token_endpoint::{ErrorClass, TokenEndpointError};
-use obo::{Audience, ConfigError, Issuer, Secret, TokenExchange};
+use obo::{Audience, ConfigError, Issuer, TokenExchange};
 use serde::Deserialize;
 
 use crate::client::ClientConfig;
@@ -206,23 +205,13 @@ fn source(actor: Form<ActorConfig>) -> Result<ActorSource, ConfigError> {
         }
         (None, None, Some(path), token_type) => {
             let token_type = token_type.unwrap_or(TokenType::JWT);
+            // This error does not quote the path.
             read_file(&path).map_err(|problem| ConfigError::new("file", problem).of_secret())?;
-            Ok(ActorSource::fetched(token_type, move || {
-                fetch(path.clone())
-            }))
+            ActorSource::from_file(token_type, path).map_err(|error| error.at("file").of_secret())
         }
         _ => wrong(
             "must have either `audience` (and perhaps `scopes`) or `file` (and perhaps `type`)"
                 .to_owned(),
         ),
     }
-}
-
-async fn fetch(path: PathBuf) -> Result<Secret, TokenEndpointError> {
-    let read = tokio::task::spawn_blocking(move || read_file(&path)).await;
-    read.unwrap_or_else(|_| Err("reading was interrupted".to_owned()))
-        .map_err(|problem| {
-            let problem = format!("the actor's token: {problem}");
-            TokenEndpointError::new(ErrorClass::ClientMisconfigured, problem)
-        })
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use shuttle::future::{self, JoinHandle};
@@ -32,7 +33,7 @@ struct State {
 impl World {
     pub(crate) fn new(most: usize) -> Self {
         Self {
-            flights: Flights::new(most),
+            flights: Flights::new(most, Some(Duration::ZERO)),
             state: Arc::default(),
         }
     }

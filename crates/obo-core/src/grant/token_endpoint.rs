@@ -9,6 +9,7 @@ use http::StatusCode;
 use crate::challenge;
 use crate::challenge::claims_request::ClaimsRequest;
 use crate::error::ConfigError;
+use crate::wire::retry_after::MOST as LONGEST_PAUSE;
 use crate::wire::seen::printable;
 
 /// The class of a failure. It decides what happens next.
@@ -129,10 +130,10 @@ impl TokenEndpointError {
         self
     }
 
-    /// Sets the pause that the server asks for.
+    /// Sets the pause that the server asks for, at most five minutes: a longer one is shortened.
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
-        self.retry_after = retry_after;
+        self.retry_after = retry_after.map(|pause| pause.min(LONGEST_PAUSE));
         self
     }
 

@@ -5,7 +5,7 @@ use http::{HeaderMap, header};
 use crate::time::UnixTime;
 
 /// The longest pause that is accepted.
-const MOST: Duration = Duration::from_secs(300);
+pub(crate) const MOST: Duration = Duration::from_secs(300);
 
 /// The pause that a server asks for in `Retry-After`, at most five minutes (RFC 9110 section
 /// 10.2.3).

@@ -15,6 +15,14 @@ use super::store::{Announce, Page, Store, StoreError, StoreFuture};
 const MOST: usize = 100_000;
 /// The announcements that a slow listener may lag behind; it reads the log afterwards.
 const BACKLOG: usize = 1024;
+/// Stands for an end that no clock reaches.
+const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
+/// When something ends that lasts this long from now on.
+fn end_of(lifetime: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(lifetime).unwrap_or_else(|| now + FAR)
+}
 
 /// A store within the process: for one replica, and for tests with several.
 pub struct InProcess {
@@ -52,7 +60,7 @@ impl State {
             return Ok(false);
         }
         self.make_room()?;
-        let value = (Bytes::new(), Instant::now() + lifetime);
+        let value = (Bytes::new(), end_of(lifetime));
         self.values.insert(name.clone(), value);
         Ok(true)
     }
@@ -93,7 +101,7 @@ impl Store for InProcess {
     ) -> StoreFuture<'s, ()> {
         let mut state = self.state.lock();
         let room = state.make_room().map(|()| {
-            let value = (value, Instant::now() + lifetime);
+            let value = (value, end_of(lifetime));
             state.values.insert(name.clone(), value);
         });
         Box::pin(ready(room))
@@ -139,9 +147,8 @@ impl Store for InProcess {
         while state.log.len() >= MOST || state.log.front().is_some_and(|it| it.2 <= now) {
             state.log.pop_front();
         }
-        state
-            .log
-            .push_back((number, record.clone(), now + retention));
+        let end = end_of(retention);
+        state.log.push_back((number, record.clone(), end));
         // There may be no listener yet.
         let _ = self.news.send(record);
         Box::pin(ready(Ok(true)))
@@ -174,5 +181,30 @@ impl Store for InProcess {
 impl fmt::Debug for InProcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("InProcess")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn longest_lifetime_never_ends() {
+        let store = InProcess::new();
+        let names = [StoreKey::log()];
+        let put = store.put(&names[0], Bytes::new(), Duration::MAX);
+        put.await.unwrap();
+        assert_eq!(store.get(&names).await.unwrap(), [Some(Bytes::new())]);
+        store.remove(&names).await.unwrap();
+        for is_first in [true, false] {
+            let taken = store.take(&names, Duration::MAX).await;
+            assert_eq!(taken.unwrap(), is_first);
+        }
+        store.remove(&names).await.unwrap();
+        for is_first in [true, false] {
+            let appended = store.append(Bytes::new(), &names, Duration::MAX).await;
+            assert_eq!(appended.unwrap(), is_first);
+        }
+        assert_eq!(store.read(None).await.unwrap().records.len(), 1);
     }
 }

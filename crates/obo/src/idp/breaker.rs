@@ -113,6 +113,7 @@ impl Breaker {
         }
     }
 
+    /// Without the lock: what listens to the report may use the breaker.
     fn report(&self, is_open: bool) {
         if let Some(label) = &self.label {
             observe::breaker(label, is_open);
@@ -173,12 +174,10 @@ impl Pass {
     /// The server served or refused the request.
     pub(super) fn served(self) {
         let mut state = self.breaker.state.lock();
-        if state.open.is_some() {
-            // The outcome of a request from before the opening is outdated.
-            if self.kind == Kind::Closed {
-                return;
-            }
-            self.breaker.report(false);
+        let was_open = state.open.is_some();
+        // The outcome of a request from before the opening is outdated.
+        if was_open && self.kind == Kind::Closed {
+            return;
         }
         state.reset();
         let has_targets = self.breaker.rule.targets > 1;
@@ -187,6 +186,10 @@ impl Pass {
                 state.well.remove(0);
             }
             state.well.push(self.asker.target);
+        }
+        drop(state);
+        if was_open {
+            self.breaker.report(false);
         }
     }
 
@@ -210,6 +213,7 @@ impl Pass {
             probed_for: (before > 0 && self.breaker.rule.subjects > 1)
                 .then_some(self.asker.subject),
         });
+        drop(state);
         if before == 0 {
             self.breaker.report(true);
         }
@@ -428,5 +432,35 @@ mod tests {
         advance(GRACE).await;
         breaker.pass(newcomer()).unwrap().failed(false);
         assert!(is_open(&breaker));
+    }
+
+    /// Counts the events at which the breaker is not locked.
+    #[cfg(feature = "tracing")]
+    #[tokio::test(start_paused = true)]
+    async fn events_may_use_the_breaker() {
+        use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+        struct Uses(Arc<Breaker>, Arc<AtomicU64>);
+
+        impl<S: tracing::Subscriber> Layer<S> for Uses {
+            fn on_event(&self, _: &tracing::Event<'_>, _: Context<'_, S>) {
+                let is_free = self.0.state.try_lock().is_some();
+                self.1.fetch_add(is_free.into(), Ordering::SeqCst);
+            }
+        }
+
+        let issuer = obo_core::Issuer::new("https://idp.example").unwrap();
+        let label = observe::Endpoint::new(issuer, "token");
+        let breaker = Arc::new(Breaker::new(closed(0).rule, Some(label)));
+        let events = Arc::new(AtomicU64::new(0));
+        let uses = Uses(Arc::clone(&breaker), Arc::clone(&events));
+        let _guard = obo_test_support::listen(tracing_subscriber::registry().with(uses));
+        for _ in 0..FAILURES {
+            fail(&breaker);
+        }
+        assert_eq!(events.load(Ordering::SeqCst), 1);
+        advance(FIRST).await;
+        breaker.pass(newcomer()).unwrap().served();
+        assert_eq!(events.load(Ordering::SeqCst), 2);
     }
 }

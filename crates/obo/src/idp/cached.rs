@@ -15,7 +15,11 @@ use tokio::time::Instant;
 use super::flight::{Flight, Flights, Overloaded};
 use super::next_look::NextLook;
 use super::schedule::{Pace, Schedule};
+use super::server::DISCOVERY_DEADLINE;
 use crate::observe;
+
+/// How long a fetch takes at most: discovery, and the document.
+const DEADLINE: Duration = DISCOVERY_DEADLINE.saturating_mul(2);
 
 /// A document and the schedule of its renewal, shared by clones.
 pub(crate) struct Cached<T, E: Clone>(Arc<Inner<T, E>>);
@@ -92,7 +96,7 @@ where
                 ended: None,
             }),
             next_look: NextLook::new(),
-            flights: Flights::new(1),
+            flights: Flights::new(1, Some(DEADLINE)),
         }))
     }
 
@@ -204,7 +208,7 @@ where
     }
 
     /// Reads or changes the calendar. Fetches start under its lock, so that concurrent requests
-    /// find them.
+    /// find them. `change` emits no event: what listens to it may read the calendar.
     pub(crate) fn plan<R>(&self, change: impl FnOnce(&mut Calendar<E>) -> R) -> R {
         let mut calendar = self.0.calendar.lock();
         let result = change(&mut calendar);
@@ -213,7 +217,7 @@ where
     }
 
     /// Publishes the entry that `accept` makes of a document; `None` if the document is not trusted
-    /// yet.
+    /// yet. `accept` emits no event, as in [`plan`](Self::plan).
     pub(crate) fn publish(
         &self,
         max_age: Duration,

@@ -182,6 +182,16 @@ mod tests {
         assert_eq!(pauses.remaining(asker(9, 9)), Duration::ZERO);
     }
 
+    /// A dialect of the application may ask for any pause.
+    #[tokio::test(start_paused = true)]
+    async fn longest_pause_is_shortened() {
+        let pauses = Pauses::new(SEVERAL);
+        for _ in 0..2 {
+            pauses.record(asker(1, 1), &throttled(Duration::MAX));
+        }
+        assert_eq!(pauses.remaining(asker(1, 1)), 5 * MINUTE);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn only_a_response_requests_a_pause() {
         let pauses = Pauses::new(1);

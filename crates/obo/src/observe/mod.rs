@@ -27,7 +27,7 @@ mod refused_token;
 
 pub(crate) use cause::Cause;
 pub(crate) use client::{client_call, client_called};
-pub(crate) use credentials::{client_key_not_renewed, client_key_renewed};
+pub(crate) use credentials::{client_key_not_renewed, client_key_renewed, credential_late};
 pub(crate) use fleet::{
     fleet_heard, listener_ended, logouts_readable, logouts_unreadable, revoked, ring_not_renewed,
     ring_renewed, shared_lookup, store_available, store_call, store_call_failed, store_unavailable,

@@ -316,8 +316,9 @@ impl Endpoint {
 
 /// A circuit breaker opened or closed.
 pub(crate) fn breaker(of: &Endpoint, is_open: bool) {
+    // A closing may overtake the opening before it, so that the number wraps for a moment.
     let open = match is_open {
-        true => of.open.fetch_add(1, Ordering::Relaxed) + 1,
+        true => of.open.fetch_add(1, Ordering::Relaxed).wrapping_add(1),
         false => of.open.fetch_sub(1, Ordering::Relaxed).saturating_sub(1),
     };
     gauge!(

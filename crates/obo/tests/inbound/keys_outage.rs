@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 use http::header::RETRY_AFTER;
 use tokio::time::{Instant, advance};
 
-use crate::guarded::Guarded;
+use crate::guarded::{Guarded, service_a};
 use crate::issuer::{FakeIssuer, JWKS, Reply};
 
 async fn running() -> (FakeIssuer, Guarded, String) {
@@ -140,4 +140,27 @@ async fn odd_keys_do_not_spoil_others() {
     let odd = r#"{"kty":"AKP","alg":"ML-DSA-44","kid":"a"},null,{"kty":"oct","k":"AA"}"#;
     idp.reply(JWKS, Reply::Body(format!(r#"{{"keys":[{odd},{keys}"#)));
     assert_eq!(Guarded::by(idp.known()).status(&token).await, 200);
+}
+
+/// One runtime per thread, and the thread that started the fetch does nothing any more.
+#[test]
+fn idle_runtime_blocks_no_fetch() {
+    let builder = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all();
+        builder
+    };
+    let idle = builder().build().unwrap();
+    let (idp, server) = idle.block_on(async {
+        let idp = FakeIssuer::new().await;
+        let server = service_a(idp.known());
+        assert!(server.ready().now_or_never().is_none());
+        (idp, server)
+    });
+    let driven = builder().start_paused(true).build().unwrap();
+    driven.block_on(async {
+        server.ready().await.unwrap_err();
+        server.ready().await.unwrap();
+    });
+    assert_eq!(idp.fetches(), 1);
 }

@@ -11,7 +11,8 @@ use tokio::time::{Instant, advance};
 
 use crate::guarded::{Guarded, builder_a, service_a};
 use crate::issuer::{FakeIssuer, JWKS, OPENID, Reply};
-use obo_test_support::Log;
+use obo_test_support::{Log, listen};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 /// A server that trusts both issuers.
 fn trusting(one: &FakeIssuer, other: &FakeIssuer) -> ResourceServer {
@@ -369,4 +370,38 @@ async fn keys_are_requested_by_media_type() {
     let order = ["application/jwk-set+json", "application/json", "*/*"];
     let places = order.map(|kind| keys.find(kind).unwrap());
     assert!(places.is_sorted() && places[0] == 0, "{keys}");
+}
+
+/// Reads the status of the keys at each event, as a dashboard may do.
+struct Reads(ResourceServer);
+
+impl<S: tracing::Subscriber> Layer<S> for Reads {
+    fn on_event(&self, _: &tracing::Event<'_>, _: Context<'_, S>) {
+        assert_eq!(self.0.key_status().count(), 1);
+        self.0.is_ready();
+    }
+}
+
+/// OB-07
+#[test]
+fn events_may_read_the_status() {
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_all().build();
+        runtime.unwrap().block_on(async {
+            let idp = FakeIssuer::new().await;
+            let skipped = r#"[{"kty":"RSA","use":"enc"},"#;
+            let keys = idp.key_set().replacen('[', skipped, 1);
+            idp.reply(JWKS, Reply::Body(keys));
+            let server = service_a(idp.known());
+            let subscriber = tracing_subscriber::registry().with(Reads(server.clone()));
+            let _guard = listen(subscriber);
+            server.ready().await.unwrap();
+            done.send(status(&server).skipped()).unwrap();
+        });
+    });
+    // A status that waits for itself would never return.
+    let skipped = is_done.recv_timeout(Duration::from_secs(20));
+    assert_eq!(skipped, Ok(1));
 }

@@ -10,7 +10,7 @@ use http::{Request, Response};
 use obo::bearer::BearerAuth;
 use obo::expiry::Expiry;
 use obo::{BearerAuthLayer, ExpiryLayer, RequireLayer, Rule};
-use tower::limit::ConcurrencyLimit;
+use tower::limit::{ConcurrencyLimit, GlobalConcurrencyLimitLayer};
 use tower::{Layer as _, Service, ServiceExt as _};
 
 use crate::guarded::{Guarded, service_a, with_line};
@@ -158,6 +158,22 @@ async fn waiting_for_keys_holds_no_permit() {
     }
     idp.heal();
     assert_eq!(waiting.await.unwrap().body(), "inner");
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_request_holds_no_permit() {
+    let idp = FakeIssuer::new().await;
+    let limit = GlobalConcurrencyLimitLayer::new(1);
+    let layer = BearerAuthLayer::new(service_a(idp.known()));
+    let service = || layer.layer(limit.layer(tower::service_fn(inner)));
+    let (mut refusing, mut other) = (service(), service());
+    let refused = refusing.ready().await.unwrap().call(Request::new(()));
+    other
+        .ready()
+        .now_or_never()
+        .expect("a free permit")
+        .unwrap();
+    assert_eq!(refused.await.unwrap().status(), 401);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use obo::Secret;
 use obo::error::ExchangeErrorKind;
@@ -11,9 +12,10 @@ use obo::token::{ActorToken, TokenType};
 use obo::token_endpoint::{ErrorClass, TokenEndpointError};
 use obo_testkit::{Endpoint, Recorded};
 use serde_json::json;
+use tokio::time::{Instant, sleep};
 
 use crate::setup::{Setup, assert_answer, audience, claims};
-use crate::stub::{Stub, issued};
+use crate::stub::{Stub, issued, json as reply};
 
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
@@ -151,6 +153,36 @@ async fn hanging_actor_times_out() {
     tokio::time::pause();
     let error = exchange.token(&caller, audience("service-b")).await;
     assert_eq!(error.unwrap_err().kind(), ExchangeErrorKind::Transient);
+}
+
+/// The first own token is refused late, and the next one is not issued.
+#[tokio::test]
+async fn own_token_keeps_the_deadline() {
+    let setup = Setup::start().await;
+    let caller = setup.caller("alice").await;
+    let own = Arc::new(AtomicUsize::new(0));
+    let stub = Stub::by_request(&setup, move |form, _| {
+        let is_own = !form.iter().any(|(name, _)| name == "subject_token");
+        let number = is_own.then(|| own.fetch_add(1, Ordering::SeqCst));
+        async move {
+            match number {
+                Some(0) => issued("own", json!({})),
+                Some(_) => std::future::pending().await,
+                None => {
+                    sleep(Duration::from_secs(4)).await;
+                    reply(400, &json!({ "error": "invalid_request" }))
+                }
+            }
+        }
+    });
+    let deadline = Duration::from_secs(6);
+    let exchange = stub.builder().actor(ActorSource::client_credentials());
+    let exchange = exchange.deadline(deadline).build().unwrap();
+    tokio::time::pause();
+    let start = Instant::now();
+    let error = exchange.token(&caller, audience("service-b")).await;
+    assert_eq!(error.unwrap_err().kind(), ExchangeErrorKind::Transient);
+    assert!(start.elapsed() < deadline + Duration::from_secs(1));
 }
 
 #[tokio::test]

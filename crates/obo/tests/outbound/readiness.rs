@@ -11,7 +11,7 @@ use obo::on_behalf_of::OnBehalfOfLayer;
 use obo::token::ExchangeRequest;
 use obo::{CallError, Client, ClientSecretBasic, Destinations, OnBehalfOf, TokenExchange};
 use obo_testkit::{Endpoint, Fault};
-use tower::limit::ConcurrencyLimit;
+use tower::limit::{ConcurrencyLimit, GlobalConcurrencyLimitLayer};
 use tower::{Layer as _, Service, ServiceExt};
 
 use crate::downstream::Downstream;
@@ -132,6 +132,21 @@ async fn token_wait_holds_no_permit() {
     }
     setup.idp.heal();
     waiting.await.unwrap();
+}
+
+#[tokio::test]
+async fn failed_call_holds_no_permit() {
+    let setup = Setup::start().await;
+    let destination = obo::Destination::new(URI_OF_B, audience("service-b")).unwrap();
+    let layer = setup.exchange().to_destination(destination).unwrap();
+    let limit = GlobalConcurrencyLimitLayer::new(1);
+    let service = || layer.layer(limit.layer(Downstream::default()));
+    let (mut failing, mut other) = (service(), service());
+    // Without a caller, no call is made.
+    let ready = ServiceExt::<Request<()>>::ready(&mut failing).await;
+    ready.unwrap().call(Request::new(())).await.unwrap_err();
+    let ready = ServiceExt::<Request<()>>::ready(&mut other).now_or_never();
+    ready.expect("a free permit").unwrap();
 }
 
 #[tokio::test]

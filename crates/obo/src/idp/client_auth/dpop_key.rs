@@ -12,6 +12,7 @@ use obo_core::{Algorithm, ConfigError, SigningKey, TokenEndpointError};
 use super::file::CredentialFile;
 use super::key_file::{KeyFile, KeySource, Loaded};
 use super::proof_signer::ProofSigner;
+use super::reads::Reads;
 use super::remote_signer::RemoteSigner;
 
 /// The key that this service's tokens are bound to, for
@@ -38,6 +39,7 @@ struct Inner {
     current: ArcSwapOption<ProofSigner>,
     /// The content of the file that the current key is of.
     loaded: ArcSwapOption<Loaded>,
+    renewals: Reads<()>,
 }
 
 impl DpopKey {
@@ -53,9 +55,9 @@ impl DpopKey {
     /// Binds tokens to the private key in the file, in PEM (PKCS#8) or JWK form
     /// ([`SigningKey::parse`](crate::client::SigningKey::parse)).
     ///
-    /// The file must hold such a key when the exchange is built. It is read again after each token
-    /// request: from the next call on, a new key in it is used, with new tokens. While the file is
-    /// not usable, the previous key stays in use, and this is logged.
+    /// The file must hold such a key when the exchange is built. It is read again in the background
+    /// of each token request: from the next call after that, a new key in it is used, with new
+    /// tokens. While the file is not usable, the previous key stays in use, and this is logged.
     pub fn from_file(algorithm: Algorithm, path: impl AsRef<Path>) -> Self {
         let file = KeyFile::new(KeySource {
             file: CredentialFile::new(path.as_ref()),
@@ -133,6 +135,7 @@ impl DpopKey {
             file,
             current: ArcSwapOption::from_pointee(signer),
             loaded: ArcSwapOption::empty(),
+            renewals: Reads::new(),
         }))
     }
 
@@ -174,11 +177,24 @@ impl DpopKey {
         }
     }
 
+    /// Reads the file again in the background, if there is one.
+    pub(crate) fn start_renewal(&self) {
+        if self.0.file.is_some() {
+            // No call waits for it.
+            let _ = self.0.renewals.start(|| self.clone().read_again());
+        }
+    }
+
     /// Reads the file again, if there is one.
     pub(crate) async fn renew(&self) {
+        let _ = self.0.renewals.next(|| self.clone().read_again()).await;
+    }
+
+    async fn read_again(self) {
         let Some(file) = &self.0.file else { return };
         // A file that is not usable is logged, and its last key stays.
-        if let Ok(loaded) = file.current().await {
+        file.read_again().await;
+        if let Some(loaded) = file.loaded() {
             let known = self.0.loaded.load();
             let is_known = known.as_ref().is_some_and(|it| Arc::ptr_eq(it, &loaded));
             if !is_known {

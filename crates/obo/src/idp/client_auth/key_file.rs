@@ -5,9 +5,11 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use obo_core::{Algorithm, ConfigError, JwsHeader, Secret, SigningKey, TokenEndpointError};
 use parking_lot::Mutex;
+use tokio::time::timeout;
 
 use super::assertion::misconfigured;
 use super::file::CredentialFile;
+use super::reads::{PATIENCE, Reads, blocking};
 use crate::observe;
 
 /// Parses a key from a file's text.
@@ -15,7 +17,8 @@ pub(super) type ReadKey = fn(Algorithm, &Secret) -> Result<SigningKey, ConfigErr
 
 /// A file that is read for each attempt; its key is parsed when the text has changed.
 ///
-/// While the file is not usable, such as when it is being written, the previous key stays in use.
+/// While the file is not usable, such as when it is being written or hangs, the previous key stays
+/// in use.
 #[derive(Debug)]
 pub(super) struct KeyFile {
     source: KeySource,
@@ -23,6 +26,7 @@ pub(super) struct KeyFile {
     loaded: ArcSwapOption<Loaded>,
     /// Why the file was not usable the last time, so that this is reported once.
     problem: Mutex<Option<String>>,
+    reads: Reads<()>,
 }
 
 /// Where a key is read from, and how.
@@ -56,6 +60,7 @@ impl KeyFile {
             source,
             loaded: ArcSwapOption::empty(),
             problem: Mutex::default(),
+            reads: Reads::new(),
         }
     }
 
@@ -83,9 +88,11 @@ impl KeyFile {
 
     /// The current key.
     pub(super) async fn current(self: &Arc<Self>) -> Result<Arc<Loaded>, TokenEndpointError> {
-        let file = Arc::clone(self);
-        let changed = tokio::task::spawn_blocking(move || file.changed()).await;
-        self.take(changed.unwrap_or_else(|_| Err(wrong("reading it was interrupted"))));
+        let is_loaded = self.loaded.load().is_some();
+        match is_loaded {
+            true => drop(timeout(PATIENCE, self.read_again()).await),
+            false => self.read_again().await,
+        }
         self.loaded.load_full().ok_or_else(|| {
             misconfigured(format!(
                 "the private key in {} is not usable",
@@ -94,12 +101,24 @@ impl KeyFile {
         })
     }
 
+    /// Reads the files, however long it takes, and loads the key if it has changed.
+    pub(super) async fn read_again(self: &Arc<Self>) {
+        // A read that is interrupted changes nothing.
+        let _ = self.reads.next(|| Arc::clone(self).load()).await;
+    }
+
+    async fn load(self: Arc<Self>) {
+        let file = Arc::clone(&self);
+        let late = || self.take(Err(wrong(format!("not read within {PATIENCE:?}"))));
+        let changed = blocking(move || file.changed(), late).await;
+        self.take(changed.unwrap_or_else(|| Err(wrong("reading it was interrupted"))));
+    }
+
     fn take(&self, changed: Result<Option<Loaded>, ConfigError>) {
-        let mut known = self.problem.lock();
         let file = &self.source.file;
         match changed {
             Ok(loaded) => {
-                *known = None;
+                *self.problem.lock() = None;
                 if let Some(loaded) = loaded {
                     self.loaded.store(Some(Arc::new(loaded)));
                     observe::client_key_renewed(file);
@@ -107,10 +126,11 @@ impl KeyFile {
             }
             Err(error) => {
                 let problem = error.problem();
+                // Reported without the lock: a subscriber may use this client.
+                let known = self.problem.lock().replace(problem.to_owned());
                 if known.as_deref() != Some(problem) {
                     observe::client_key_not_renewed(file, problem);
                 }
-                *known = Some(problem.to_owned());
             }
         }
     }

@@ -6,7 +6,8 @@
 //!
 //! Credentials are renewed without a restart: a file is read, and a closure called, at each
 //! attempt. A key is parsed again when its file has changed. While the file is not usable, the
-//! previous key stays in use.
+//! previous key stays in use. While a read hangs, no attempt waits for it: the last content of the
+//! file is used.
 //!
 //! For a method of your own, implement [`ClientAuth`] in your crate. `Setup::client_auth` of
 //! `obo-config` gives it a name in configuration files. What it adds by
@@ -25,6 +26,7 @@ mod file;
 mod key_file;
 mod private_key_jwt;
 mod proof_signer;
+mod reads;
 mod remote_signer;
 mod self_signed_tls_client_auth;
 mod tls_client_auth;
@@ -39,6 +41,7 @@ pub use client_secret_basic::ClientSecretBasic;
 pub use client_secret_jwt::ClientSecretJwt;
 pub use client_secret_post::ClientSecretPost;
 pub use dpop_key::DpopKey;
+pub(crate) use file::CredentialFile;
 pub use private_key_jwt::PrivateKeyJwt;
 pub(crate) use proof_signer::{ProofSigner, Proving};
 pub use self_signed_tls_client_auth::SelfSignedTlsClientAuth;

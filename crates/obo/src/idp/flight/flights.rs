@@ -6,10 +6,12 @@ use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
-use super::primitives::{Mutex, MutexGuard, spawn};
+use super::primitives::{Mutex, MutexGuard, before, spawn};
 
 /// Waits for work under way, which others may wait for too.
 pub(crate) struct Flight<T>(Pin<Box<dyn Future<Output = Result<T, Interrupted>> + Send + Sync>>);
@@ -18,18 +20,23 @@ pub(crate) struct Flight<T>(Pin<Box<dyn Future<Output = Result<T, Interrupted>> 
 /// dropped takes no wake-up from the others, as it can with `futures_util::future::Shared`.
 type Arrival<T> = watch::Receiver<Option<T>>;
 
-/// The work panicked, or the runtime is shutting down.
+/// The work panicked, its runtime is shutting down, or nothing drives that runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Interrupted;
 
 impl<T: Clone + Send + Sync + 'static> Flight<T> {
-    fn new(mut arrival: Arrival<T>) -> Self {
-        Self(Box::pin(async move {
+    fn new(work: &Work<T>) -> Self {
+        let (mut arrival, stuck_at) = (work.arrival.clone(), work.stuck_at);
+        let arrived = async move {
             let arrived = arrival.wait_for(Option::is_some).await;
-            arrived
-                .ok()
-                .and_then(|result| result.clone())
-                .ok_or(Interrupted)
+            arrived.ok().and_then(|result| result.clone())
+        };
+        Self(Box::pin(async move {
+            let arrived = match stuck_at {
+                Some(stuck_at) => before(stuck_at, arrived).await.flatten(),
+                None => arrived.await,
+            };
+            arrived.ok_or(Interrupted)
         }))
     }
 }
@@ -46,17 +53,35 @@ impl<T> Future for Flight<T> {
 /// places.
 const OWNERS: usize = 64;
 
-/// The work under way, by key.
+/// How long after its deadline work counts as stuck: it ends itself, unless nothing drives the
+/// runtime that it was spawned on, such as one of a thread that is blocked.
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// The work under way, by key. Work that is stuck is no longer waited for, and the next call starts
+/// anew.
 ///
 /// All owners together have `most` flights. When these places are taken, an owner below its share
 /// (a 64th of them) may still start flights, up to as many again: no owner can keep the others out.
 pub(crate) struct Flights<K, T> {
     under_way: Mutex<UnderWay<K, T>>,
     most: usize,
+    deadline: Option<Duration>,
 }
 
-/// What flights wait for, each with its owner.
-type UnderWay<K, T> = HashMap<K, (u64, Arrival<T>)>;
+type UnderWay<K, T> = HashMap<K, Work<T>>;
+
+/// What flights wait for.
+struct Work<T> {
+    owner: u64,
+    arrival: Arrival<T>,
+    stuck_at: Option<Instant>,
+}
+
+impl<T> Work<T> {
+    fn is_stuck(&self, now: Instant) -> bool {
+        self.stuck_at.is_some_and(|at| at <= now)
+    }
+}
 
 /// No place is left for a flight of this owner.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,10 +92,13 @@ where
     K: Clone + Eq + Hash + Send + 'static,
     T: Clone + Send + Sync + 'static,
 {
-    pub(crate) fn new(most: usize) -> Arc<Self> {
+    /// At most `most` flights, of work that ends itself before `deadline`. Without one, the work may
+    /// take any time.
+    pub(crate) fn new(most: usize, deadline: Option<Duration>) -> Arc<Self> {
         Arc::new(Self {
             under_way: Mutex::new(HashMap::new()),
             most,
+            deadline,
         })
     }
 
@@ -87,21 +115,33 @@ where
     where
         W: Future<Output = T> + Send + 'static,
     {
+        let now = Instant::now();
         let mut under_way = self.lock();
-        if let Some((_, arrival)) = under_way.get(&key) {
-            return Ok(Flight::new(arrival.clone()));
+        match under_way.get(&key) {
+            Some(work) if !work.is_stuck(now) => return Ok(Flight::new(work)),
+            _ => {}
         }
         if !self.has_room(&under_way, owner) {
-            return Err(Overloaded);
+            under_way.retain(|_, work| !work.is_stuck(now));
+            if !self.has_room(&under_way, owner) {
+                return Err(Overloaded);
+            }
         }
         let (arrived, arrival) = watch::channel(None);
-        under_way.insert(key.clone(), (owner, arrival.clone()));
+        let started = Work {
+            owner,
+            arrival: arrival.clone(),
+            stuck_at: self.deadline.map(|deadline| now + deadline + MARGIN),
+        };
+        let flight = Flight::new(&started);
+        under_way.insert(key.clone(), started);
         drop(under_way);
         // The task is spawned after the lock is released: a runtime that shuts down drops the task,
         // and so the place, here.
         let place = Place {
             flights: Arc::clone(self),
             key,
+            arrival,
         };
         let work = work();
         spawn(async move {
@@ -110,19 +150,24 @@ where
             // All waiters may be gone.
             let _ = arrived.send(Some(result));
         });
-        Ok(Flight::new(arrival))
+        Ok(flight)
     }
 
     /// Returns the flight of `key` that is under way, if there is one.
     pub(crate) fn under_way(&self, key: &K) -> Option<Flight<T>> {
         let under_way = self.lock();
-        let (_, arrival) = under_way.get(key)?;
-        Some(Flight::new(arrival.clone()))
+        let work = under_way.get(key)?;
+        (!work.is_stuck(Instant::now())).then(|| Flight::new(work))
     }
 
     fn has_room(&self, under_way: &UnderWay<K, T>, owner: u64) -> bool {
         let (all, share) = (under_way.len(), (self.most / OWNERS).max(1));
-        let own = || under_way.values().filter(|(of, _)| *of == owner).count();
+        let own = || {
+            under_way
+                .values()
+                .filter(|work| work.owner == owner)
+                .count()
+        };
         all < self.most || all < 2 * self.most && own() < share
     }
 
@@ -141,6 +186,7 @@ where
 {
     flights: Arc<Flights<K, T>>,
     key: K,
+    arrival: Arrival<T>,
 }
 
 impl<K, T> Drop for Place<K, T>
@@ -149,6 +195,11 @@ where
     T: Clone + Send + Sync + 'static,
 {
     fn drop(&mut self) {
-        self.flights.lock().remove(&self.key);
+        let mut under_way = self.flights.lock();
+        // Once stuck, other work may have its place.
+        let is_own = |work: &Work<T>| work.arrival.same_channel(&self.arrival);
+        if under_way.get(&self.key).is_some_and(is_own) {
+            under_way.remove(&self.key);
+        }
     }
 }

@@ -1,10 +1,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, Semaphore};
+use tokio::time::advance;
 
-use super::{Flights, Overloaded};
+use super::{Flights, Interrupted, Overloaded};
+
+const DEADLINE: Option<Duration> = Some(Duration::from_secs(10));
 
 struct Counted {
     started: AtomicUsize,
@@ -32,7 +37,7 @@ impl Counted {
 /// TX-44
 #[tokio::test]
 async fn dropped_waiter_keeps_flight_alive() {
-    let flights = Flights::new(8);
+    let flights = Flights::new(8, DEADLINE);
     let counted = Counted::new();
     let first = flights.join((), 0, || counted.work()).unwrap();
     let others: Vec<_> = (0..99)
@@ -51,7 +56,7 @@ async fn dropped_waiter_keeps_flight_alive() {
 
 #[tokio::test]
 async fn panicking_flight_leaves_the_map() {
-    let flights: Arc<Flights<u8, ()>> = Flights::new(1);
+    let flights: Arc<Flights<u8, ()>> = Flights::new(1, DEADLINE);
     let lost = flights
         .join(1, 0, || async { panic!("of the test") })
         .unwrap();
@@ -61,7 +66,7 @@ async fn panicking_flight_leaves_the_map() {
 
 #[tokio::test]
 async fn flights_are_capped() {
-    let flights = Flights::new(1);
+    let flights = Flights::new(1, DEADLINE);
     let counted = Counted::new();
     let landing = flights.join(1, 0, || counted.work()).unwrap();
     assert!(matches!(
@@ -80,7 +85,7 @@ async fn flights_are_capped() {
 
 #[tokio::test]
 async fn one_owner_leaves_room_for_others() {
-    let flights: Arc<Flights<u64, ()>> = Flights::new(128);
+    let flights: Arc<Flights<u64, ()>> = Flights::new(128, DEADLINE);
     let gate = Arc::new(Semaphore::new(0));
     let join = |key, owner| {
         let gate = Arc::clone(&gate);
@@ -109,17 +114,52 @@ async fn one_owner_leaves_room_for_others() {
     assert!(join(999, 70).is_ok());
 }
 
+/// A runtime of its own thread, which nothing drives.
+fn runtime() -> Runtime {
+    Builder::new_current_thread().build().unwrap()
+}
+
 #[test]
 fn shutdown_leaves_no_waiter_hanging() {
-    let flights = Flights::new(1);
+    let flights = Flights::new(1, DEADLINE);
     let counted = Counted::new();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let entered = runtime.enter();
     let landing = flights.join((), 0, || counted.work()).unwrap();
     drop(entered);
     drop(runtime);
     assert!(landing.now_or_never().unwrap().is_err());
     assert!(flights.under_way(&()).is_none());
+}
+
+#[test]
+fn idle_runtime_keeps_no_waiter() {
+    let (flights, idle) = (Flights::new(2, DEADLINE), runtime());
+    let counted = Counted::new();
+    let stuck = {
+        let _entered = idle.enter();
+        [1, 2].map(|key| flights.join(key, 0, || counted.work()).unwrap())
+    };
+    let mut driven = Builder::new_current_thread();
+    let driven = driven.enable_time().start_paused(true).build().unwrap();
+    driven.block_on(async {
+        let waiting = flights.join(1, 0, || counted.work()).unwrap();
+        assert_eq!(waiting.await, Err(Interrupted));
+        for landing in stuck {
+            assert_eq!(landing.await, Err(Interrupted));
+        }
+        assert!(flights.under_way(&2).is_none());
+        // Stuck work takes no place either.
+        let anew = [1, 3].map(|key| flights.join(key, 0, || counted.work()).unwrap());
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(counted.started.load(Ordering::SeqCst), 2);
+        // The stuck work of the first key goes, and the new work of that key stays.
+        idle.shutdown_background();
+        assert!(flights.under_way(&1).is_some());
+        counted.go.notify_waiters();
+        for landing in anew {
+            landing.await.unwrap();
+        }
+        assert!(flights.under_way(&1).is_none());
+    });
 }

@@ -283,6 +283,7 @@ impl Inner {
     fn publish(&self, fetched: Fetched, now: Instant, wall: UnixTime) {
         let max_age = self.key_refresh.max_age_of(fetched.fresh_for);
         let known = self.set.load().clone();
+        let mut changed = None;
         self.set.publish(max_age, |schedule| {
             // A suddenly empty set withdraws every key, but may be a fault of the server. It is
             // accepted the second time.
@@ -300,10 +301,11 @@ impl Inner {
                     (Arc::clone(&known.value.keys), known.value.generation)
                 }
                 known => {
-                    observe::keys_skipped(self.server.issuer(), &fetched.keys);
                     let next =
                         |known: Arc<Entry<Published>>| known.value.generation.saturating_add(1);
-                    (Arc::new(fetched.keys), known.map_or(NonZeroU64::MIN, next))
+                    let keys = Arc::new(fetched.keys);
+                    changed = Some(Arc::clone(&keys));
+                    (keys, known.map_or(NonZeroU64::MIN, next))
                 }
             };
             let published = Published {
@@ -314,6 +316,9 @@ impl Inner {
             let usable_for = self.key_refresh.stale_if_error;
             Some(Entry::new(published, (now, wall), max_age, usable_for))
         });
+        if let Some(keys) = changed {
+            observe::keys_skipped(self.server.issuer(), &keys);
+        }
     }
 }
 

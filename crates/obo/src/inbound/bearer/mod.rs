@@ -28,9 +28,9 @@
 //! inside of this layer. Outside of it they refuse every request with 500, and the log names the
 //! right order (see [`caller()`]).
 //!
-//! A request that waits for keys or for introspection releases the readiness of the inner service,
-//! such as the permit of a concurrency limit. The layer polls a clone of the service ready after
-//! the wait.
+//! A request that is refused, or waits for keys or for introspection, releases the readiness of the
+//! inner service, such as the permit of a concurrency limit. The layer polls a clone of the service
+//! ready after a wait.
 //!
 //! A refusal is a response with an empty body. A gRPC request gets a gRPC status; this does not
 //! need tonic. If the layer knows the service's [`ProtectedResource`](crate::ProtectedResource),

@@ -25,6 +25,14 @@ impl<S> BearerAuth<S> {
     }
 
     inner_accessors!(S);
+
+    /// Releases the readiness of the inner service, such as a permit.
+    fn release(&mut self)
+    where
+        S: Clone,
+    {
+        self.inner = self.inner.clone();
+    }
 }
 
 impl<S, B, R> Service<Request<B>> for BearerAuth<S>
@@ -44,10 +52,13 @@ where
         let schemes = self.layer.schemes(request.headers());
         let state = match self.layer.admit(&mut request, None) {
             Verdict::Admitted(()) => State::passed(request, &mut self.inner),
-            Verdict::Refused(rejection) => State::refused(&rejection, &request),
+            Verdict::Refused(rejection) => {
+                self.release();
+                State::refused(&rejection, &request)
+            }
             Verdict::Wait(wait) => {
-                // Releases the readiness, such as a permit. A clone is polled ready after the wait.
-                self.inner = self.inner.clone();
+                // A clone is polled ready after the wait.
+                self.release();
                 let pending = Some(Pending {
                     layer: self.layer.clone(),
                     request,

@@ -15,7 +15,8 @@ use crate::refusal::response::Protocol;
 /// [`BearerAuthLayer`](crate::BearerAuthLayer).
 ///
 /// If that layer is missing or further inside, every request is refused with 500 (gRPC 13), as by a
-/// [`RequireLayer`](crate::RequireLayer).
+/// [`RequireLayer`](crate::RequireLayer). What that layer says about concurrency limits holds here
+/// too.
 ///
 /// ```
 /// use obo::{BearerAuthLayer, ExpiryLayer, ResourceServer};

@@ -17,7 +17,7 @@ use crate::idp::jwks::{Jwks, Lookup};
 use crate::idp::server::AuthorizationServer;
 
 /// For the whole introspection: discovery, the request, and the keys of a signed response.
-const DEADLINE: Duration = Duration::from_secs(5);
+pub(super) const DEADLINE: Duration = Duration::from_secs(5);
 
 /// The statuses of a server that is down or overloaded, whatever the request is.
 const SERVER_DOWN: [StatusCode; 3] = [

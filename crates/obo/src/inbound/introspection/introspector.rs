@@ -10,7 +10,7 @@ use obo_core::{
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
-use super::endpoint::Endpoint;
+use super::endpoint::{DEADLINE, Endpoint};
 use super::forgotten::{Attempt, Forgotten, Outdated};
 use super::{Introspection, Jwts};
 use crate::clock::Clock;
@@ -27,7 +27,7 @@ const REFUSED_FOR: Duration = Duration::from_secs(5);
 /// How many refused tokens are cached, by digest.
 const REFUSED: usize = 10_000;
 /// How many requests are made for a token whose user is forgotten during each of them.
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: u32 = 3;
 /// When to try again, if the server does not say.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -79,7 +79,7 @@ impl Introspector {
         place: u32,
     ) -> Self {
         Self(Arc::new(Inner {
-            flights: Flights::new(settings.concurrency),
+            flights: Flights::new(settings.concurrency, Some(DEADLINE * ATTEMPTS)),
             endpoint: Endpoint::new(settings, policy, server, jwks, shared.clock.clone()),
             shared,
             place,

@@ -19,6 +19,10 @@ use crate::inbound::refuse::{Refusable, refuse};
 /// log names the reason. In an axum `Router` the layer that is added last runs first, so add the
 /// `BearerAuthLayer` after this one. In a `ServiceBuilder` and in tonic's `Server::layer` the layer
 /// that is added first runs first.
+///
+/// A refused request leaves the inner service ready for the next one. Where one instance of the
+/// service is kept, as in tower's `Buffer`, place a concurrency limit outside the layer: inside,
+/// the instance keeps its permit until its next request.
 #[derive(Clone, Debug)]
 pub struct RequireLayer(Arc<Rules>);
 

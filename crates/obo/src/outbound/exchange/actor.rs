@@ -1,8 +1,9 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use obo_core::{ActorToken, Secret, Target, TokenEndpointError, TokenType};
+use obo_core::{ActorToken, ConfigError, Secret, Target, TokenEndpointError, TokenType};
 
-use crate::idp::client_auth::{Closure, Given};
+use crate::idp::client_auth::{Closure, CredentialFile, Given};
 
 /// The source of the `actor_token` (RFC 8693 section 2.1), which names the acting service. Needed
 /// if the server does not infer the actor from the authenticated client.
@@ -74,6 +75,22 @@ impl ActorSource {
             token_type,
             fetch: Closure(Arc::new(move || Box::pin(fetch()))),
         })
+    }
+
+    /// Sends the content of the file, read for each exchange, without the newline at its end. While
+    /// the file cannot be read because its volume hangs, its last content is sent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file is unreadable or empty. It is read at once, so this may block.
+    pub fn from_file(token_type: TokenType, path: impl Into<PathBuf>) -> Result<Self, ConfigError> {
+        let file = CredentialFile::new(path);
+        let read = file.read_now().map(drop);
+        read.map_err(|problem| ConfigError::new("actor", problem))?;
+        Ok(Self::fetched(token_type, move || {
+            let file = file.clone();
+            async move { file.read().await }
+        }))
     }
 
     /// Sends the service's own access token, which it requests by client credentials (RFC 6749

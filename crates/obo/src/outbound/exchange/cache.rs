@@ -63,6 +63,15 @@ pub(super) struct Place {
 #[derive(Clone)]
 struct Subjects;
 
+/// What a change replaces and evicts.
+#[derive(Default)]
+struct Change {
+    /// The entries of a subject that its new ones replace: they are not evicted.
+    old: Option<Arc<Entries>>,
+    /// The number of evicted entries.
+    evicted: usize,
+}
+
 impl Weighter<SubjectId, Arc<Entries>> for Subjects {
     fn weight(&self, _: &SubjectId, entries: &Arc<Entries>) -> u64 {
         entries.size() as u64
@@ -70,13 +79,12 @@ impl Weighter<SubjectId, Arc<Entries>> for Subjects {
 }
 
 impl Lifecycle<SubjectId, Arc<Entries>> for Subjects {
-    /// The entries of a subject that its new ones replace: they are not evicted.
-    type RequestState = Option<Arc<Entries>>;
+    type RequestState = Change;
 
-    fn on_evict(&self, old: &mut Self::RequestState, _: SubjectId, entries: Arc<Entries>) {
+    fn on_evict(&self, change: &mut Change, _: SubjectId, entries: Arc<Entries>) {
         let is_old = |old: &Arc<Entries>| Arc::ptr_eq(old, &entries);
-        if !old.as_ref().is_some_and(is_old) {
-            observe::evicted("capacity", entries.len());
+        if !change.old.as_ref().is_some_and(is_old) {
+            change.evicted += entries.len();
         }
     }
 }
@@ -174,10 +182,10 @@ impl TokenCache {
         if end.0 <= Instant::now() {
             return;
         }
-        self.change(place.subject, |entries| {
-            let evicted = entries.insert(place.key, outcome, end, renew_at, &self.bounds);
-            observe::evicted("subject", evicted);
+        let evicted = self.change(place.subject, |entries| {
+            entries.insert(place.key, outcome, end, renew_at, &self.bounds)
         });
+        observe::evicted("subject", evicted);
     }
 
     /// Evicts a token that the called service rejected. Returns whether another token may be
@@ -202,10 +210,7 @@ impl TokenCache {
 
     /// Evicts a token, if it is still the cached one; returns whether it was.
     pub(super) fn evict(&self, place: &Place, token: &IssuedToken) {
-        let mut was_cached = false;
-        self.change(place.subject, |entries| {
-            was_cached = entries.remove(&place.key, token);
-        });
+        let was_cached = self.change(place.subject, |entries| entries.remove(&place.key, token));
         observe::evicted("rejected", usize::from(was_cached));
     }
 
@@ -219,20 +224,23 @@ impl TokenCache {
             }
             *next = now + SWEEP_EVERY;
         }
-        let _changing = self.changing.lock();
+        let changing = self.changing.lock();
         let gone = AtomicUsize::new(0);
         self.subjects.retain(|_, entries| {
             let expired = entries.all_expired(now, wall);
             gone.fetch_add(expired.unwrap_or_default(), Ordering::Relaxed);
             expired.is_none()
         });
+        drop(changing);
         observe::evicted("expired", gone.into_inner());
     }
 
     /// Evicts all entries of a subject.
     pub(super) fn evict_all(&self, subject: SubjectId) {
-        let _changing = self.changing.lock();
-        if let Some((_, entries)) = self.subjects.remove(&subject) {
+        let changing = self.changing.lock();
+        let evicted = self.subjects.remove(&subject);
+        drop(changing);
+        if let Some((_, entries)) = evicted {
             observe::evicted("revoked", entries.len());
         }
     }
@@ -248,16 +256,21 @@ impl TokenCache {
     }
 
     /// Changes the entries of a subject. If they grow, other subjects are evicted.
-    fn change(&self, subject: SubjectId, change: impl FnOnce(&mut Entries)) {
-        let _changing = self.changing.lock();
-        let mut old = self.subjects.get(&subject);
+    fn change<R>(&self, subject: SubjectId, change: impl FnOnce(&mut Entries) -> R) -> R {
+        let changing = self.changing.lock();
+        let old = self.subjects.get(&subject);
         let mut entries = old.as_deref().cloned().unwrap_or_default();
-        change(&mut entries);
+        let result = change(&mut entries);
+        let mut changed = Change { old, evicted: 0 };
         if entries.len() == 0 {
             self.subjects.remove(&subject);
         } else {
             self.subjects
-                .insert_with_lifecycle(subject, Arc::new(entries), &mut old);
+                .insert_with_lifecycle(subject, Arc::new(entries), &mut changed);
         }
+        // Counted without the lock: a recorder is code of the application.
+        drop(changing);
+        observe::evicted("capacity", changed.evicted);
+        result
     }
 }

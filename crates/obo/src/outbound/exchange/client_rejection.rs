@@ -38,7 +38,10 @@ impl ClientRejection {
         let mut state = self.0.lock();
         state.issued_at = Some(Instant::now());
         state.rejected_for = None;
-        state.rejected = None;
+        // A credential is of the application's type.
+        let rejected = state.rejected.take();
+        drop(state);
+        drop(rejected);
     }
 
     /// Records a rejection; returns whether it is of the client. It is of this one request if the
@@ -53,13 +56,16 @@ impl ClientRejection {
         let mut state = self.0.lock();
         let is_repeated = state.rejected_for.replace(subject) == Some(subject);
         let is_of_client = !is_repeated && state.issued_at.is_none_or(|at| at.elapsed() >= GRACE);
+        let mut before = None;
         if is_of_client {
-            state.rejected = Some(Rejected {
+            before = state.rejected.replace(Rejected {
                 until: Instant::now() + SETUP,
                 credential,
                 error: error.clone(),
             });
         }
+        drop(state);
+        drop(before);
         is_of_client
     }
 

@@ -49,13 +49,14 @@ pub(super) struct Engine {
 impl Engine {
     pub(super) fn new(server: AuthorizationServer, settings: Settings) -> Arc<Self> {
         let (issuer, client) = (server.issuer(), settings.client.id());
+        let flights = || Flights::new(settings.concurrency, Some(settings.deadline));
         Arc::new(Self {
             keys: random::bytes().map(|random| CacheKeys::new(random, issuer, client)),
             endpoint: TokenEndpoint::new(server),
             actors: ActorHealth::new(),
             tokens: TokenCache::new(settings.cache),
-            flights: Flights::new(settings.concurrency),
-            own_flights: Flights::new(settings.concurrency),
+            flights: flights(),
+            own_flights: flights(),
             revocations: Revocations::new(),
             client_rejection: ClientRejection::default(),
             nonces: Nonces::new(),
@@ -297,7 +298,7 @@ impl Engine {
             && let Some(dpop) = &self.settings.dpop
         {
             // For the next call: this one has its key.
-            let _ = timeout_at(deadline, dpop.renew()).await;
+            dpop.start_renewal();
         }
         let (request, sent) = self.with_actor(wanted.clone(), deadline).await?;
         let asker = self.asker(wanted, place);
@@ -331,18 +332,16 @@ impl Engine {
         };
         // An exchange has one actor, so a renewal of the actor's token keeps the cached tokens.
         let identity = "the actor of the exchange";
+        let of_actor = |error: TokenEndpointError| {
+            let error = error.of_this_service();
+            ExchangeError::of_token_endpoint(Some(request.target()), error)
+        };
         let (actor, source) = match kind {
             Kind::Fixed(token) => (token.clone(), Renewal::None),
             Kind::Fetched { token_type, fetch } => {
                 let fetched = timeout_at(deadline, fetch.0()).await;
-                let fetched = fetched.unwrap_or_else(|_| {
-                    let problem = "the token of the actor was not fetched before the deadline";
-                    Err(TokenEndpointError::new(ErrorClass::Transient, problem))
-                });
-                let token = fetched.map_err(|error| {
-                    let error = error.of_this_service();
-                    ExchangeError::of_token_endpoint(Some(request.target()), error)
-                })?;
+                let fetched = fetched.unwrap_or_else(|_| Err(late_actor()));
+                let token = fetched.map_err(of_actor)?;
                 let token = ActorToken::new(token, token_type.clone(), identity);
                 (token, Renewal::Fetched)
             }
@@ -350,9 +349,9 @@ impl Engine {
                 let own = self.request(Grant::client_credentials(target.clone()).into(), false);
                 // Boxed, since a flight may wait for another flight.
                 let own: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(own);
-                let own = own
-                    .await
-                    .map_err(|error| without_actor(request.target(), &error))?;
+                let own = timeout_at(deadline, own).await;
+                let own = own.map_err(|_| of_actor(late_actor()))?;
+                let own = own.map_err(|error| without_actor(request.target(), &error))?;
                 let token = Secret::new(own.token().expose());
                 let token = ActorToken::new(token, TokenType::ACCESS_TOKEN, identity);
                 (token, Renewal::Own(Box::new(own)))
@@ -439,6 +438,11 @@ impl Engine {
             .insert(subject, issued_until, self.settings.clock.now());
         self.tokens.evict_all(subject);
     }
+}
+
+fn late_actor() -> TokenEndpointError {
+    let problem = "the token of the actor was not fetched before the deadline";
+    TokenEndpointError::new(ErrorClass::Transient, problem)
 }
 
 /// A missing token of this service is not a mistake that its caller can fix.

@@ -8,7 +8,7 @@ use obo_core::{
     Algorithm, Caller, ConfigError, ExchangeRequest, IssuedToken, Issuer, Target,
     TokenEndpointError, UnixTime,
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tower_service::Service;
 
 use super::cache::Place;
@@ -226,11 +226,12 @@ impl TokenExchange {
     /// a file.
     ///
     /// That happens after each request for a token too. Call this to use a new key while tokens of
-    /// the old one are still cached. If the file is not usable, this is logged, and the previous
-    /// key stays in use.
+    /// the old one are still cached. If the file is not usable, or is not read within the
+    /// [deadline](super::TokenExchangeBuilder::deadline), this is logged, and the previous key stays
+    /// in use.
     pub async fn renew_dpop_key(&self) {
         if let Some(key) = &self.0.settings.dpop {
-            key.renew().await;
+            let _ = timeout(self.0.settings.deadline, key.renew()).await;
         }
     }
 

@@ -182,7 +182,11 @@ where
     {
         let wanted = match wanted {
             Ok(wanted) => wanted,
-            Err(error) => return Self::failed(exchange, error),
+            Err(error) => {
+                // Releases the readiness, such as a permit.
+                *inner = inner.clone();
+                return Self::failed(exchange, error);
+            }
         };
         let (request, again) = replay.prepare(request);
         let second = again.map(|(parts, body)| Second {

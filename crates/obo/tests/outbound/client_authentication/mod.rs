@@ -4,6 +4,8 @@ mod client_assertion;
 mod client_secret;
 mod client_secret_jwt;
 mod headers;
+#[cfg(unix)]
+mod hung_files;
 mod mutual_tls;
 mod private_key_jwt;
 mod remote_signer;
