@@ -66,7 +66,7 @@ impl RedisServer {
             let settings = format!(
                 "port {port}\nbind 127.0.0.1\ndir {folder}\n\
                  sentinel monitor primary 127.0.0.1 {} 1\n\
-                 sentinel down-after-milliseconds primary 300\n\
+                 sentinel down-after-milliseconds primary 1000\n\
                  sentinel failover-timeout primary 3000\n",
                 primary.port
             );
@@ -267,7 +267,7 @@ fn free_ports() -> [u16; 2] {
 }
 
 /// Polls another process until something is so. Panics with what it sees after [`LIMIT`].
-fn until(is_met: impl Fn() -> bool, seen: impl Fn() -> String) {
+fn until(mut is_met: impl FnMut() -> bool, seen: impl Fn() -> String) {
     let start = Instant::now();
     while !is_met() {
         assert!(start.elapsed() < LIMIT, "after {LIMIT:?}:\n{}", seen());

@@ -1,13 +1,12 @@
-use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use super::{RedisServer, until};
 
-/// After this time without a response, a node of a complete cluster counts as failed.
-const NODE_TIMEOUT: &str = "1000";
-/// The same while nodes get to know each other. Redis forgets a node that it could not greet within
-/// this time, so a short one would be too short on a busy machine.
-const FIRST_NODE_TIMEOUT: &str = "15000";
+/// After this time without a response, a node counts as failed, and redis forgets a node that it
+/// could not greet. Long, because on a busy machine a healthy node may be silent for a second.
+const NODE_TIMEOUT: &str = "15000";
+/// The same in tests of failures.
+const SHORT_NODE_TIMEOUT: &str = "1000";
 
 /// A Redis Cluster of three nodes without replicas.
 #[derive(Debug)]
@@ -26,45 +25,51 @@ impl RedisCluster {
             );
         }
         nodes.introduce(&nodes.0.iter().collect::<Vec<_>>());
-        nodes.wait();
+        nodes.wait_until_complete();
         Some(nodes)
     }
 
-    /// Waits until each node knows that all nodes are there.
+    /// Lets each node notice after a second that another one has failed.
+    pub fn notice_failures(&self) {
+        self.0.iter().for_each(notice_failures);
+    }
+
+    /// Waits after failures until each node knows that all nodes are there again.
     pub fn wait(&self) {
+        // A node that was started again has its first settings.
+        self.notice_failures();
+        self.wait_until_complete();
+    }
+
+    fn wait_until_complete(&self) {
         let is_complete = |node: &RedisServer| {
             let info = node.command(&["CLUSTER", "INFO"]);
             let has = |line| info.contains(line);
             has("cluster_state:ok") && has("cluster_slots_ok:16384") && has("cluster_size:3")
         };
         until(|| self.0.iter().all(is_complete), || self.seen());
-        // A node that was started again has its first settings.
-        self.0.iter().for_each(notice_failures);
     }
 
     /// Adds a replica of a node, and waits until it has the node's values and all other nodes know
-    /// it.
+    /// it. From now on, the nodes notice failures.
     pub fn add_replica(&self, of: &RedisServer) -> RedisServer {
         let replica = node().unwrap();
         let mut all = vec![of, &replica];
         let running = self.0.iter().filter(|node| node.is_running());
         all.extend(running.filter(|node| node.port() != of.port()));
         self.introduce(&all);
-        notice_failures(&replica);
-        let seen = || replica.command(&["CLUSTER", "NODES"]);
+        all.iter().for_each(|node| notice_failures(node));
+        let seen = || {
+            replica
+                .commands(&[&["ROLE"], &["CLUSTER", "NODES"]])
+                .join("\n")
+        };
         let id = of.command(&["CLUSTER", "MYID"]);
         // It has to hear first that the node is a primary.
         let replicates = || replica.command(&["CLUSTER", "REPLICATE", &id]) == "OK";
         until(replicates, seen);
-        until(
-            || {
-                replica
-                    .command(&["ROLE"])
-                    .lines()
-                    .any(|line| line == "connected")
-            },
-            || format!("{}\n{}", replica.command(&["ROLE"]), seen()),
-        );
+        let role = || replica.command(&["ROLE"]);
+        until(|| role().lines().any(|line| line == "connected"), seen);
         let is_known = |node: &&RedisServer| {
             let id = replica.command(&["CLUSTER", "MYID"]);
             let nodes = node.command(&["CLUSTER", "NODES"]);
@@ -78,7 +83,7 @@ impl RedisCluster {
     /// Waits until all these nodes know each other. A node forgets one that it could not greet, so
     /// it is asked again after a second.
     fn introduce(&self, nodes: &[&RedisServer]) {
-        let asked = Cell::new(None::<Instant>);
+        let mut asked = None::<Instant>;
         let is_done = || {
             let pairs = nodes
                 .iter()
@@ -87,11 +92,8 @@ impl RedisCluster {
             if missing.peek().is_none() {
                 return true;
             }
-            if asked
-                .get()
-                .is_none_or(|at| at.elapsed() > Duration::from_secs(1))
-            {
-                asked.set(Some(Instant::now()));
+            if asked.is_none_or(|at| at.elapsed() > Duration::from_secs(1)) {
+                asked = Some(Instant::now());
                 missing.for_each(|(one, other)| one.meet(other));
             }
             false
@@ -141,13 +143,12 @@ impl RedisServer {
 /// A node of a cluster. Its second port is for other nodes.
 fn node() -> Option<RedisServer> {
     let enabled = ["--cluster-enabled", "yes"];
-    let timeout = ["--cluster-node-timeout", FIRST_NODE_TIMEOUT];
+    let timeout = ["--cluster-node-timeout", NODE_TIMEOUT];
     let tolerant = ["--cluster-require-full-coverage", "no"];
     RedisServer::start_with_port("--cluster-port", &[enabled, timeout, tolerant].concat())
 }
 
-/// Lets the node notice failures soon.
 fn notice_failures(node: &RedisServer) {
-    let set = node.command(&["CONFIG", "SET", "cluster-node-timeout", NODE_TIMEOUT]);
+    let set = node.command(&["CONFIG", "SET", "cluster-node-timeout", SHORT_NODE_TIMEOUT]);
     assert_eq!(set, "OK");
 }
