@@ -97,7 +97,7 @@ impl Browser {
 
     fn receive(&mut self) -> Value {
         let received = self.responses.recv_timeout(Duration::from_secs(60));
-        received.expect("chromium sends nothing, or has ended")
+        received.unwrap_or_else(|error| panic!("chromium sends nothing: {error}"))
     }
 
     /// Opens a page, and waits until it is loaded.
