@@ -11,8 +11,9 @@ use std::{env, thread};
 
 use crate::shell::{self, cargo, read, works};
 
-/// Arguments of `timeout`: ends a program after 150 s.
+/// Arguments of `timeout`, which ends a program after 150 s. A server outlives the programs.
 const TIMEOUT: [&str; 2] = ["--kill-after=5", "150"];
+const SERVER: [&str; 2] = ["--kill-after=5", "600"];
 
 /// For each server, the module of its tests, its script and its argument.
 const SERVERS: [(&str, &str, Option<&str>); 4] = [
@@ -37,12 +38,12 @@ pub(crate) fn run() -> shell::Result<Option<String>> {
 
     // obo with their servers.
     for (name, script, argument) in SERVERS {
-        let Some(mut command) = command(&folder, &missing, script) else {
+        let Some(mut command) = command(&folder, &missing, script, SERVER) else {
             continue;
         };
         let server = Server::start(name, command.args(argument), &folder)?;
         let module = format!("{name}::");
-        let mut command = bounded(&tests);
+        let mut command = bounded(&tests, TIMEOUT);
         command.args(["--ignored", "--test-threads=1", &module]);
         command.env("RUST_BACKTRACE", "0");
         let output = command.env(server.variable(), &server.line).output()?;
@@ -53,10 +54,11 @@ pub(crate) fn run() -> shell::Result<Option<String>> {
     }
 
     // Their clients with the testkit and obo.
-    let testkit = Server::start("testkit", &mut Command::new(testkit), &folder)?;
-    let bound = Server::start("bound", &mut Command::new(bound), &folder)?;
+    let start = |name, path| Server::start(name, &mut bounded(path, SERVER), &folder);
+    let (testkit, bound) = (start("testkit", &testkit)?, start("bound", &bound)?);
     for script in CLIENTS.split(' ') {
-        if let Some(mut command) = command(&folder, &missing, &format!("clients/{script}")) {
+        let path = format!("clients/{script}");
+        if let Some(mut command) = command(&folder, &missing, &path, TIMEOUT) {
             let ours = [&testkit, &bound].map(|server| (server.variable(), &server.line));
             matrix.add(script, &command.envs(ours).output()?);
         }
@@ -69,7 +71,7 @@ pub(crate) fn run() -> shell::Result<Option<String>> {
 /// Installs from both registries at the same time. Returns the runtimes that are missing.
 fn install(folder: &Path) -> Vec<&'static str> {
     let runtimes = ["node", "python"].map(|runtime| {
-        let mut command = bounded(Path::new("tests/interop/install.sh"));
+        let mut command = bounded(Path::new("tests/interop/install.sh"), TIMEOUT);
         command.arg(runtime).arg(folder.join(runtime));
         (runtime, thread::spawn(move || command.status()))
     });
@@ -81,20 +83,20 @@ fn install(folder: &Path) -> Vec<&'static str> {
 }
 
 /// The command for an installed script, or `None` if its runtime is missing.
-fn command(folder: &Path, missing: &[&str], script: &str) -> Option<Command> {
+fn command(folder: &Path, missing: &[&str], script: &str, timeout: [&str; 2]) -> Option<Command> {
     let is_python = script.ends_with(".py");
     let (runtime, program) = match is_python {
         true => ("python", folder.join("python/bin/python")),
         false => ("node", "node".into()),
     };
-    let mut command = bounded(&program);
+    let mut command = bounded(&program, timeout);
     command.current_dir(folder.join(runtime)).arg(script);
     (!missing.contains(&runtime)).then_some(command)
 }
 
-fn bounded(program: &Path) -> Command {
+fn bounded(program: &Path, timeout: [&str; 2]) -> Command {
     let mut command = Command::new("timeout");
-    command.args(TIMEOUT).arg(program).stdin(Stdio::null());
+    command.args(timeout).arg(program).stdin(Stdio::null());
     command
 }
 

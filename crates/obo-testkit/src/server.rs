@@ -1,5 +1,9 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use http::Response;
 use serde_json::Value;
@@ -371,9 +375,36 @@ impl TestIdp {
     /// Waits until an endpoint has received this many requests since the start, finished or not.
     ///
     /// For tests of what happens while a request hangs, without a sleep.
+    ///
+    /// # Panics
+    ///
+    /// After a minute of real time, also while tokio's clock is paused.
     pub async fn wait_for_requests(&self, endpoint: Endpoint, count: usize) {
+        let minute = Duration::from_secs(60);
+        self.wait_within(minute, endpoint, count).await;
+    }
+
+    async fn wait_within(&self, limit: Duration, endpoint: Endpoint, count: usize) {
         let mut arrived = self.state.arrived.subscribe();
-        while self.received(endpoint) < count {
+        let (_waits, is_over) = mpsc::channel::<()>();
+        let is_late = Arc::new(AtomicBool::new(false));
+        let (late, wake) = (Arc::clone(&is_late), self.state.arrived.clone());
+        // A timer of tokio would make a paused clock jump.
+        thread::spawn(move || {
+            if is_over.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+                late.store(true, Ordering::Release);
+                wake.send_replace(());
+            }
+        });
+        loop {
+            let received = self.received(endpoint);
+            if received >= count {
+                return;
+            }
+            assert!(
+                !is_late.load(Ordering::Acquire),
+                "expected {count} requests to {endpoint:?}, received {received} within {limit:?}"
+            );
             arrived.changed().await.expect("a sender in the state");
         }
     }
@@ -487,5 +518,23 @@ impl Builder {
         };
         idp.resume().await;
         idp
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    #[should_panic(expected = "expected 2 requests to Token, received 1 within 1ms")]
+    async fn missing_request_ends_wait() {
+        let idp = TestIdp::start().await;
+        let mut connection = std::net::TcpStream::connect(idp.listener.addr).unwrap();
+        let request = b"POST /token HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n";
+        std::io::Write::write_all(&mut connection, request).unwrap();
+        idp.wait_for_requests(Endpoint::Token, 1).await;
+        tokio::time::pause();
+        let wait = idp.wait_within(Duration::from_millis(1), Endpoint::Token, 2);
+        wait.await;
     }
 }

@@ -100,7 +100,7 @@ fn parse_count(text: Option<String>) -> Result<usize, BoxError> {
 async fn share_and_log_out(replicas: &Replicas) -> Result<(), BoxError> {
     println!("\nthe replicas share what they exchange");
     let token = replicas.token_of("alice");
-    replicas.share(&token).await?.print()?;
+    replicas.share("alice").await?.print()?;
 
     println!("\nthe store goes down, and comes back");
     for seen in replicas.lose_store("bob").await? {

@@ -5,6 +5,9 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -25,7 +28,7 @@ const FLAGS: [&str; 7] = [
 pub(crate) struct Browser {
     process: Child,
     requests: ChildStdin,
-    responses: BufReader<ChildStdout>,
+    responses: mpsc::Receiver<Value>,
     profile: PathBuf,
     session: Option<Value>,
     sent: u64,
@@ -55,7 +58,7 @@ impl Browser {
         let mut process = pipes.stderr(Stdio::null()).spawn().unwrap();
         let mut browser = Self {
             requests: process.stdin.take().unwrap(),
-            responses: BufReader::new(process.stdout.take().unwrap()),
+            responses: read(process.stdout.take().unwrap()),
             process,
             profile,
             session: None,
@@ -93,10 +96,8 @@ impl Browser {
     }
 
     fn receive(&mut self) -> Value {
-        let mut message = Vec::new();
-        self.responses.read_until(0, &mut message).unwrap();
-        assert_eq!(message.pop(), Some(0), "chromium has ended");
-        serde_json::from_slice(&message).unwrap()
+        let received = self.responses.recv_timeout(Duration::from_secs(60));
+        received.unwrap_or_else(|error| panic!("chromium sends nothing: {error}"))
     }
 
     /// Opens a page, and waits until it is loaded.
@@ -174,6 +175,21 @@ impl Browser {
         let errors = self.events.iter().filter(is_error);
         errors.map(ToString::to_string).collect()
     }
+}
+
+/// Reads messages in the background, so that a wait for one can have an end.
+fn read(output: ChildStdout) -> mpsc::Receiver<Value> {
+    let (sender, received) = mpsc::channel();
+    let messages = BufReader::new(output).split(0).map_while(Result::ok);
+    thread::spawn(move || {
+        for message in messages {
+            // The last message may be cut, and the test may have ended.
+            if let Ok(message) = serde_json::from_slice(&message) {
+                let _ = sender.send(message);
+            }
+        }
+    });
+    received
 }
 
 impl Drop for Browser {

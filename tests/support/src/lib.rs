@@ -17,6 +17,8 @@ mod raw;
 #[cfg(feature = "redis")]
 mod redis;
 mod signer;
+#[cfg(feature = "wait")]
+mod wait;
 
 pub use draft::Draft;
 #[cfg(feature = "log")]
@@ -27,3 +29,5 @@ pub use raw::RawServer;
 #[cfg(feature = "redis")]
 pub use redis::{RedisCluster, RedisServer, free_port};
 pub use signer::{Signer, base64url, der_of_pem, mac};
+#[cfg(feature = "wait")]
+pub use wait::{eventually, soon};

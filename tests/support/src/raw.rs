@@ -7,6 +7,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::soon;
+
 /// A TCP server that reads one HTTP request per connection and then runs a test's closure on it.
 pub struct RawServer {
     address: SocketAddr,
@@ -71,7 +73,9 @@ impl RawServer {
     /// Waits until this many requests have arrived.
     pub async fn arrived(&self, count: usize) {
         let mut arrived = self.arrived.subscribe();
-        arrived.wait_for(|seen| *seen >= count).await.unwrap();
+        let all = arrived.wait_for(|seen| *seen >= count);
+        let what = format!("{count} requests to {self:?}");
+        drop(soon(&what, all).await.unwrap());
     }
 
     /// Waits for the next request that no earlier call waited for.

@@ -4,14 +4,23 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+mod cluster;
+
+pub use cluster::RedisCluster;
+
+/// How long a server may take for anything. A busy machine takes seconds, a fault takes for ever.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A `redis-server` of a test's own, on a port and in a folder of its own. It ends with this value.
 pub struct RedisServer {
     port: u16,
+    second_port: u16,
     folder: PathBuf,
     arguments: Vec<String>,
     /// The line of its log that says that it accepts connections.
@@ -27,26 +36,37 @@ impl RedisServer {
 
     /// As [`start`](Self::start), with settings such as `["--maxmemory", "1mb"]`.
     pub fn start_with(settings: &[&str]) -> Option<Self> {
-        Self::launch("Ready to accept connections", |port, folder| {
-            let port = port.to_string();
+        Self::start_server(None, settings)
+    }
+
+    /// As [`start_with`](Self::start_with), with a second port for this setting, such as
+    /// `--tls-port`.
+    pub fn start_with_port(setting: &str, settings: &[&str]) -> Option<Self> {
+        Self::start_server(Some(setting), settings)
+    }
+
+    fn start_server(second: Option<&str>, settings: &[&str]) -> Option<Self> {
+        Self::launch("Ready to accept connections", |ports, folder| {
+            let [port, second_port] = ports.map(|port| port.to_string());
             let first = ["--port", &port, "--bind", "127.0.0.1", "--dir", folder];
+            let second = second.map(|setting| [setting, &second_port]);
+            let second = second.as_slice().as_flattened();
             let nothing_is_saved = ["--save", "", "--appendonly", "no"];
             // A replica would wait five seconds for others.
             let at_once = ["--repl-diskless-sync-delay", "0"];
-            let all = first.iter().chain(&nothing_is_saved).chain(&at_once);
-            let all = all.chain(settings);
-            all.map(|it| (*it).to_owned()).collect()
+            let all = [&first, second, &nothing_is_saved, &at_once, settings].concat();
+            all.into_iter().map(str::to_owned).collect()
         })
     }
 
     /// Starts a Sentinel that promotes a replica when this primary, named `primary`, ends.
     pub fn start_sentinel(primary: &Self) -> Option<Self> {
-        Self::launch("+monitor master primary", |port, folder| {
+        Self::launch("+monitor master primary", |[port, _], folder| {
             let file = format!("{folder}/sentinel.conf");
             let settings = format!(
                 "port {port}\nbind 127.0.0.1\ndir {folder}\n\
                  sentinel monitor primary 127.0.0.1 {} 1\n\
-                 sentinel down-after-milliseconds primary 300\n\
+                 sentinel down-after-milliseconds primary 1000\n\
                  sentinel failover-timeout primary 3000\n",
                 primary.port
             );
@@ -55,7 +75,10 @@ impl RedisServer {
         })
     }
 
-    fn launch(ready: &'static str, arguments: impl Fn(u16, &str) -> Vec<String>) -> Option<Self> {
+    fn launch(
+        ready: &'static str,
+        arguments: impl Fn([u16; 2], &str) -> Vec<String>,
+    ) -> Option<Self> {
         let found = Command::new("redis-server").arg("--version").output();
         if found.is_err() {
             let is_ci = std::env::var_os("CI").is_some();
@@ -66,12 +89,14 @@ impl RedisServer {
             }
             return None;
         }
-        // Another process may take the port between the two steps.
+        // Another process may take a port between the two steps.
         for _ in 0..20 {
-            let (port, folder) = (free_port(), new_folder());
+            let (ports, folder) = (free_ports(), new_folder());
+            let [port, second_port] = ports;
             let server = Self {
                 port,
-                arguments: arguments(port, folder.to_str().unwrap()),
+                second_port,
+                arguments: arguments(ports, folder.to_str().unwrap()),
                 folder,
                 ready,
                 process: Mutex::new(None),
@@ -91,14 +116,26 @@ impl RedisServer {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut log = BufReader::new(process.stdout.take().unwrap()).lines();
-        let is_ready = log.any(|line| line.unwrap().contains(self.ready));
-        if !is_ready {
+        let log = BufReader::new(process.stdout.take().unwrap()).lines();
+        let ready = self.ready;
+        let (sender, is_ready) = mpsc::channel();
+        // It reads to the end: a full pipe would stop the server.
+        thread::spawn(move || {
+            for _ in log.filter(|line| line.as_ref().is_ok_and(|line| line.contains(ready))) {
+                let _ = sender.send(());
+            }
+        });
+        let is_ready = is_ready.recv_timeout(LIMIT);
+        if is_ready.is_err() {
+            let _ = process.kill();
             process.wait().unwrap();
+            assert_ne!(
+                is_ready,
+                Err(RecvTimeoutError::Timeout),
+                "it does not start"
+            );
             return false;
         }
-        // A full pipe would stop it.
-        thread::spawn(move || log.for_each(drop));
         *self.process.lock().unwrap() = Some(process);
         true
     }
@@ -111,6 +148,11 @@ impl RedisServer {
     /// The port for connections without TLS.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The port of [`start_with_port`](Self::start_with_port).
+    pub fn second_port(&self) -> u16 {
+        self.second_port
     }
 
     /// The folder with its files.
@@ -165,9 +207,7 @@ impl RedisServer {
     /// Runs commands on one connection.
     pub fn commands(&self, commands: &[&[&str]]) -> Vec<String> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
         let mut reader = BufReader::new(stream);
         let mut run = |words: &&[&str]| {
             let mut text = format!("*{}\r\n", words.len());
@@ -194,103 +234,6 @@ impl fmt::Debug for RedisServer {
     }
 }
 
-/// A Redis Cluster of three nodes without replicas.
-#[derive(Debug)]
-pub struct RedisCluster(Vec<RedisServer>);
-
-impl RedisCluster {
-    /// Starts a cluster, and waits until each node knows that it is complete. `None` as
-    /// [`RedisServer::start`].
-    pub fn start() -> Option<Self> {
-        let nodes: Vec<_> = (0..3).map(|_| node()).collect::<Option<_>>()?;
-        let ranges = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
-        for ((node, _), (first, last)) in nodes.iter().zip(ranges) {
-            assert_eq!(
-                node.command(&["CLUSTER", "ADDSLOTSRANGE", first, last]),
-                "OK"
-            );
-        }
-        for (node, bus) in &nodes[1..] {
-            meet(&nodes[0].0, node, bus);
-        }
-        let cluster = Self(nodes.into_iter().map(|(node, _)| node).collect());
-        cluster.wait();
-        Some(cluster)
-    }
-
-    /// Waits until each running node knows that all nodes are there.
-    pub fn wait(&self) {
-        let is_complete = |node: &RedisServer| {
-            let info = node.command(&["CLUSTER", "INFO"]);
-            let has = |line| info.contains(line);
-            has("cluster_state:ok") && has("cluster_slots_ok:16384") && has("cluster_size:3")
-        };
-        while !self.0.iter().all(is_complete) {
-            thread::yield_now();
-        }
-    }
-
-    /// Adds a replica of a node, and waits until it has the node's values and all other nodes know
-    /// it.
-    pub fn add_replica(&self, of: &RedisServer) -> RedisServer {
-        let (replica, bus) = node().unwrap();
-        meet(of, &replica, &bus);
-        let id = of.command(&["CLUSTER", "MYID"]);
-        // It has to hear of the node first.
-        while replica.command(&["CLUSTER", "REPLICATE", &id]) != "OK" {
-            thread::yield_now();
-        }
-        while !replica.command(&["ROLE"]).contains("connected") {
-            thread::yield_now();
-        }
-        let knows = |node: &RedisServer, other: &RedisServer| {
-            let id = other.command(&["CLUSTER", "MYID"]);
-            let nodes = node.command(&["CLUSTER", "NODES"]);
-            let line = nodes.lines().find(|line| line.starts_with(&id));
-            line.is_some_and(|line| !line.contains("handshake") && line.contains(" connected"))
-        };
-        for node in self.0.iter().filter(|node| node.is_running()) {
-            while !knows(node, &replica) || !knows(&replica, node) {
-                thread::yield_now();
-            }
-        }
-        replica
-    }
-
-    /// The URLs of its nodes.
-    pub fn urls(&self) -> Vec<String> {
-        self.0.iter().map(RedisServer::url).collect()
-    }
-
-    /// Its nodes. The first one has the slots from 0 to 5460.
-    pub fn nodes(&self) -> &[RedisServer] {
-        &self.0
-    }
-
-    /// The node that has this key.
-    pub fn node_of(&self, key: &str) -> &RedisServer {
-        let slot = self.0[0].command(&["CLUSTER", "KEYSLOT", key]);
-        let slot: usize = slot.parse().unwrap();
-        &self.0[slot / 5461]
-    }
-}
-
-/// A node of a cluster, and its port for other nodes.
-fn node() -> Option<(RedisServer, String)> {
-    let bus = free_port().to_string();
-    let settings = ["--cluster-enabled", "yes", "--cluster-port", &bus];
-    let timeout = ["--cluster-node-timeout", "1000"];
-    let tolerant = ["--cluster-require-full-coverage", "no"];
-    let settings = [&settings[..], &timeout, &tolerant].concat();
-    RedisServer::start_with(&settings).map(|node| (node, bus))
-}
-
-fn meet(one: &RedisServer, other: &RedisServer, bus: &str) {
-    let port = other.port().to_string();
-    let meet = one.command(&["CLUSTER", "MEET", "127.0.0.1", &port, bus]);
-    assert_eq!(meet, "OK");
-}
-
 fn response(reader: &mut BufReader<TcpStream>) -> String {
     let mut line = String::new();
     reader.read_line(&mut line).unwrap();
@@ -313,8 +256,24 @@ fn response(reader: &mut BufReader<TcpStream>) -> String {
 
 /// A port of the loopback address that was free a moment ago.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
+    let [port, _] = free_ports();
+    port
+}
+
+fn free_ports() -> [u16; 2] {
+    // Both are bound at the same time, so they differ.
+    let listeners = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
+}
+
+/// Polls another process until something is so. Panics with what it sees after [`LIMIT`].
+fn until(mut is_met: impl FnMut() -> bool, seen: impl Fn() -> String) {
+    let start = Instant::now();
+    while !is_met() {
+        assert!(start.elapsed() < LIMIT, "after {LIMIT:?}:\n{}", seen());
+        // A busy loop would take the core that the other process needs.
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 fn new_folder() -> PathBuf {

@@ -8,6 +8,7 @@
     reason = "a failed assumption fails the test"
 )]
 
+mod fast;
 mod upstream;
 mod world;
 

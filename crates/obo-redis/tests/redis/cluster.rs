@@ -1,10 +1,12 @@
 //! Nodes of a cluster that hang, end, and hand over their slots.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use obo::fleet::{Store, StoreKey};
 use obo_redis::RedisStore;
-use obo_test_support::{RedisCluster, RedisServer};
+use obo_test_support::{RedisCluster, RedisServer, eventually};
 use tokio::time::{Instant, timeout};
 
 use crate::contract::{MINUTE, get, heard, read, record};
@@ -37,22 +39,29 @@ async fn one_hung_node_leaves_the_others() {
     for name in &names {
         store.put(name, "value".into(), MINUTE).await.unwrap();
     }
+    cluster.notice_failures();
     cluster.nodes()[0].pause();
     let start = Instant::now();
     // Longer than the time after which the connection is replaced.
     while start.elapsed() < Duration::from_secs(7) {
-        let hung = timeout(DEADLINE, store.get(&names[..1])).await;
-        assert!(!matches!(hung, Ok(Ok(_))));
-        for name in &names[1..] {
-            let value = timeout(Duration::from_millis(500), get(&store, name)).await;
-            assert_eq!(value.unwrap().unwrap(), "value");
+        let mut hung = store.get(&names[..1]);
+        let waited = timeout(DEADLINE, &mut hung).await;
+        assert!(!matches!(waited, Ok(Ok(_))));
+        let others = async {
+            for name in &names[1..] {
+                assert_eq!(get(&store, name).await.unwrap(), "value");
+            }
+        };
+        // They get their values while the call to the hung node still waits.
+        match select(pin!(others), hung).await {
+            Either::Left(((), _)) => {}
+            Either::Right((failed, _)) => panic!("{failed:?}"),
         }
     }
     cluster.nodes()[0].resume();
     cluster.wait();
     for name in &names {
-        let waited = until_it_responds(&store, name).await;
-        assert!(waited < Duration::from_secs(1), "{waited:?}");
+        until_it_responds(&store, name).await;
         assert_eq!(get(&store, name).await.unwrap(), "value");
     }
 }
@@ -62,6 +71,7 @@ async fn restarted_nodes_are_used_again() {
     let Some((cluster, store)) = start() else {
         return;
     };
+    cluster.notice_failures();
     let names = name_of_each(&cluster);
     for which in [&cluster.nodes()[1..2], cluster.nodes()] {
         for name in &names {
@@ -77,8 +87,7 @@ async fn restarted_nodes_are_used_again() {
         }
         cluster.wait();
         for name in &names {
-            let waited = until_it_responds(&store, name).await;
-            assert!(waited < Duration::from_secs(1), "{waited:?}");
+            until_it_responds(&store, name).await;
         }
         assert!(store.append(record(), &event(), MINUTE).await.unwrap());
     }
@@ -143,21 +152,16 @@ async fn is_followed(
         let length = node.commands(&[&["READONLY"], &["XLEN", log.as_str()]]);
         length[1].clone()
     };
-    while length(to) != length(from) {
-        tokio::task::yield_now().await;
-    }
+    let has_all = async || length(to) == length(from);
+    eventually("all records at the second node", has_all).await;
     fail(from);
-    let start = Instant::now();
-    // Other calls get responses meanwhile.
-    loop {
+    eventually("a read from the second node", async || {
         let read = timeout(DEADLINE, store.read(None)).await;
-        if let Ok(Ok(_)) = read {
-            break;
-        }
+        // Other calls get responses meanwhile.
         until_it_responds(store, other).await;
-        let waited = start.elapsed();
-        assert!(waited < Duration::from_secs(20), "{waited:?}: {read:?}");
-    }
+        matches!(read, Ok(Ok(_)))
+    })
+    .await;
     assert!(to.command(&["ROLE"]).starts_with("master"));
     assert!(read(store, None).await.0.contains(&kept));
     assert!(store.append(record(), &event(), MINUTE).await.unwrap());

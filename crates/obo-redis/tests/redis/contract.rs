@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::{join_all, select};
+use futures_util::future::{Either, join_all, select};
 use obo::fleet::{InProcess, Store};
 use obo_redis::RedisStore;
-use obo_test_support::{RedisCluster, RedisServer};
-use tokio::sync::{mpsc, oneshot};
+use obo_test_support::{RedisCluster, RedisServer, eventually, soon};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::names::{event, name, names, number};
@@ -86,9 +86,7 @@ async fn value_ends_after_its_lifetime(store: &dyn Store) {
         .zip([Duration::from_millis(20), Duration::ZERO])
     {
         store.put(name, "value".into(), lifetime).await.unwrap();
-        while get(store, name).await.is_some() {
-            tokio::task::yield_now().await;
-        }
+        eventually("its end", async || get(store, name).await.is_none()).await;
     }
     let long = Duration::MAX / 1_000_000;
     store.put(&names[0], "value".into(), long).await.unwrap();
@@ -123,9 +121,8 @@ async fn name_is_taken_once(store: &dyn Store) {
     assert!(store.take(&[name()], MINUTE).await.unwrap());
     let short = [name()];
     assert!(store.take(&short, Duration::from_millis(20)).await.unwrap());
-    while !store.take(&short, MINUTE).await.unwrap() {
-        tokio::task::yield_now().await;
-    }
+    let is_free = async || store.take(&short, MINUTE).await.unwrap();
+    eventually("its end", is_free).await;
 }
 
 async fn taking_stops_at_the_first_taken_name(store: &dyn Store) {
@@ -242,30 +239,32 @@ pub(crate) async fn heard(
 ) {
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let announce = |record| drop(sender.send(record));
-    let (ended, end) = oneshot::channel();
+    // A listener may end before it hears. As a fleet does, it starts again.
     let listen = async {
-        let watch = pin!(store.watch(&announce));
-        select(watch, end).await;
+        loop {
+            let _ = store.watch(&announce).await;
+            tokio::task::yield_now().await;
+        }
     };
     let run = async {
         // What was sent before the subscription is not heard, so it is sent until it is.
-        let probe = loop {
+        let mut patience = Duration::from_millis(20);
+        loop {
             let probe = record();
-            store.append(probe, &[], MINUTE).await.unwrap();
-            if let Ok(Some(heard)) = timeout(Duration::from_millis(50), receiver.recv()).await {
-                break heard;
+            store.append(probe.clone(), &[], MINUTE).await.unwrap();
+            let hears = async { while receiver.recv().await.unwrap() != probe {} };
+            if timeout(patience, hears).await.is_ok() {
+                break;
             }
-        };
-        let last = record();
-        store.append(last.clone(), &[], MINUTE).await.unwrap();
-        let mut before = probe;
-        while before != last {
-            before = receiver.recv().await.unwrap();
+            patience *= 2;
         }
         during(receiver).await;
-        ended.send(()).unwrap();
     };
-    futures_util::future::join(listen, run).await;
+    let (run, listen) = (pin!(run), pin!(listen));
+    match soon("what a listener hears", select(run, listen)).await {
+        Either::Left(((), _)) => {}
+        Either::Right((never, _)) => never,
+    }
 }
 
 pub(crate) async fn get(store: &dyn Store, name: &obo::fleet::StoreKey) -> Option<Bytes> {

@@ -307,23 +307,11 @@ async fn certificate_is_verified() {
     let ca = write("ca.pem", authority.pem());
     let certificate = write("server.pem", certificate.pem());
     let key = write("server.key", key.serialize_pem());
-    let port = obo_test_support::free_port().to_string();
-    let tls = [
-        "--tls-port",
-        &port,
-        "--tls-cert-file",
-        &certificate,
-        "--tls-key-file",
-        &key,
-    ];
-    let tls = [
-        &tls[..],
-        &["--tls-ca-cert-file", &ca, "--tls-auth-clients", "no"],
-    ]
-    .concat();
-    let _server = RedisServer::start_with(&tls);
+    let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key];
+    let clients = ["--tls-ca-cert-file", &ca, "--tls-auth-clients", "no"];
+    let server = RedisServer::start_with_port("--tls-port", &[files, clients].concat()).unwrap();
 
-    let url = format!("rediss://localhost:{port}/0");
+    let url = format!("rediss://localhost:{}/0", server.second_port());
     let store = RedisStore::new(&url).unwrap().ca_file(&ca).unwrap();
     let name = name();
     store.put(&name, "value".into(), MINUTE).await.unwrap();

@@ -13,6 +13,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use obo::authorization_server::{HttpService, ServerMetadata};
 use obo::{AuthorizationServer, Issuer};
+use obo_test_support::soon;
 use obo_testkit::{TestAlg, TestKey, TokenBuilder};
 use serde_json::json;
 use tokio::sync::watch;
@@ -177,7 +178,8 @@ impl FakeIssuer {
     /// Returns after this many requests, with or without a response.
     pub(crate) async fn arrived(&self, count: usize) {
         let mut arrived = self.arrived.subscribe();
-        arrived.wait_for(|seen| *seen >= count).await.unwrap();
+        let all = arrived.wait_for(|seen| *seen >= count);
+        drop(soon(&format!("{count} requests"), all).await.unwrap());
     }
 
     /// The key set document.

@@ -2,7 +2,7 @@
 
 use obo::audit::{AuditSubjects, PseudonymKey};
 use obo::{BearerAuthLayer, Caller, Issuer, ResourceServer};
-use obo_test_support::{Log, has};
+use obo_test_support::{Log, has, soon};
 use obo_testkit::TestIdp;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tracing::Instrument as _;
@@ -202,9 +202,12 @@ async fn renewed_token_is_recorded() {
     // In the last quarter of its time, 240 s, it is renewed in the background.
     tokio::time::advance(std::time::Duration::from_secs(230)).await;
     stub.exchange.token(&caller, audience("b")).await.unwrap();
-    while log.lines("token exchanged").len() < 2 {
-        tokio::task::yield_now().await;
-    }
+    soon("a renewal", async {
+        while log.lines("token exchanged").len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     let sources = [
         r#"source="exchange""#,
         r#"source="cache""#,
