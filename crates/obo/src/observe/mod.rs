@@ -41,7 +41,7 @@ pub(crate) use keys::{keys_fetched, keys_skipped, keys_unavailable, not_rediscov
 pub(crate) use logout::{logout_ignored, logout_received, logout_refused, logout_unavailable};
 pub(crate) use outbound::{
     Call, Endpoint, Exchange, Failure, Lookup, Source, breaker, call_not_made, evicted,
-    exchange_cache, step_up_required, token_obtained,
+    exchange_cache, proof_refused, step_up_required, token_obtained,
 };
 pub(crate) use refused_token::token_refused;
 pub(crate) use shim::Span;

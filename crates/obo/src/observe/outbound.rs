@@ -276,6 +276,16 @@ pub(crate) fn step_up_required(error: &Failure<'_>) {
     );
 }
 
+/// A called service refuses the proof of this service's key: its clock or its base URL differ from
+/// what the proof has, or the key does.
+pub(crate) fn proof_refused(target: Option<&Target>) {
+    event!(
+        WARN,
+        target_audience = target.map(names),
+        "called service refused the proof"
+    );
+}
+
 /// Cached tokens or failures were evicted.
 pub(crate) fn evicted(cause: &'static str, entries: usize) {
     #[cfg(feature = "metrics")]

@@ -21,6 +21,7 @@ use obo::{CallError, Caller, Destination, Destinations, OnBehalfOf, TokenExchang
 use obo_core::binding::BindingChecks;
 use obo_core::binding::dpop::{BaseUrl, Proof, ProofRequest, VerifiedProof};
 use obo_core::{BearerCredentials, BearerToken, KeySet, Policy, Selection, UnverifiedJwt};
+use obo_test_support::{Log, has};
 use obo_testkit::{TestAlg, TestIdp, TestKey, TestProof};
 use tower::{Layer as _, Service, ServiceExt as _};
 
@@ -485,6 +486,7 @@ async fn nonces_of_servers_never_mix() {
 /// DP-14
 #[tokio::test]
 async fn rejected_proof_keeps_the_token() {
+    let (log, _guard) = Log::capture();
     let calls = Calls::start().await;
     let client = calls.replayed().await;
     let challenge = "DPoP error=\"invalid_dpop_proof\", algs=\"ES256\"";
@@ -495,6 +497,9 @@ async fn rejected_proof_keeps_the_token() {
         (response.status().as_u16(), calls.b.received().len()),
         (401, 1)
     );
+    let refused = log.lines("called service refused the proof");
+    assert_eq!(refused.len(), 1);
+    has(&refused[0], &["WARN", "target_audience=\"service-b\""]);
     call(&client, post()).await.unwrap();
     assert_eq!(calls.setup.idp.token_requests(), 1);
 }

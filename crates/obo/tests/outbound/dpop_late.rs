@@ -12,6 +12,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use obo::Destination;
 use obo::exchange::TokenSource;
+use obo_test_support::Log;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::dpop_tokens::{bound_b, new_key};
@@ -133,7 +134,10 @@ async fn trailers_evict_only_wrong_tokens() {
         ("0", "", TokenSource::Cache),
     ] {
         for end in [End::Trailers, End::WebFrame, End::WebText] {
+            let (log, _guard) = Log::capture();
             let (source, nonce) = second(bound_b(), end, trailers(status, challenge)).await;
+            let logged = log.lines("called service refused the proof").len();
+            assert_eq!(logged, usize::from(challenge == PROOF), "{end:?} {status}");
             assert_eq!(source, expected, "{end:?} {status} {challenge}");
             assert_eq!(nonce.as_deref(), Some("n1"), "{end:?} {status} {challenge}");
         }

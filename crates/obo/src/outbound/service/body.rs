@@ -125,7 +125,9 @@ impl Watch {
             && match refusal_in(trailers, self.bound.is_some()) {
                 // Another token would be refused in the same way.
                 Refusal::Proof => {
-                    self.exchanged.doubt_signer();
+                    if let Some(bound) = &self.bound {
+                        bound.proof_refused(&self.exchanged);
+                    }
                     false
                 }
                 Refusal::Nonce => false,

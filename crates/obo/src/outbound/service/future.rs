@@ -102,6 +102,14 @@ pub(super) struct Bound {
     target: Option<Arc<Target>>,
 }
 
+impl Bound {
+    /// Notices that the called service refuses the proof.
+    pub(super) fn proof_refused(&self, exchanged: &Exchanged) {
+        exchanged.doubt_signer();
+        observe::proof_refused(self.target.as_deref());
+    }
+}
+
 /// Records a call that is not made, since it has no proof that the called service accepts.
 fn unproven(
     exchange: &TokenExchange,
@@ -374,7 +382,9 @@ where
                         None => None,
                         // Another token would be refused in the same way.
                         Some(Refusal::Proof) => {
-                            exchanged.doubt_signer();
+                            if let Some(bound) = this.bound.as_deref() {
+                                bound.proof_refused(&exchanged);
+                            }
                             None
                         }
                         Some(Refusal::Token) => match this.exchange.reject(&exchanged) {
