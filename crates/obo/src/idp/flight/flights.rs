@@ -92,8 +92,8 @@ where
     K: Clone + Eq + Hash + Send + 'static,
     T: Clone + Send + Sync + 'static,
 {
-    /// At most `most` flights, of work that ends itself before `deadline`. Without one, the work may
-    /// take any time.
+    /// At most `most` flights, of work that ends itself before `deadline`. Without one, the work
+    /// may take any time.
     pub(crate) fn new(most: usize, deadline: Option<Duration>) -> Arc<Self> {
         Arc::new(Self {
             under_way: Mutex::new(HashMap::new()),

@@ -227,8 +227,8 @@ impl TokenExchange {
     ///
     /// That happens after each request for a token too. Call this to use a new key while tokens of
     /// the old one are still cached. If the file is not usable, or is not read within the
-    /// [deadline](super::TokenExchangeBuilder::deadline), this is logged, and the previous key stays
-    /// in use.
+    /// [deadline](super::TokenExchangeBuilder::deadline), this is logged, and the previous key
+    /// stays in use.
     pub async fn renew_dpop_key(&self) {
         if let Some(key) = &self.0.settings.dpop {
             let _ = timeout(self.0.settings.deadline, key.renew()).await;
