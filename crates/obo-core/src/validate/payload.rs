@@ -119,7 +119,10 @@ impl Members {
     pub(crate) fn push(&mut self, name: Cow<'_, str>, value: &str) -> Result<(), TokenError> {
         let tail = tail(&name);
         let places = self.place(name).zip(self.place(Cow::Borrowed(value)));
-        let (name, value) = places.ok_or(TokenError::Malformed("payload"))?;
+        // Not `ok_or`, which builds and drops an error for each member.
+        let Some((name, value)) = places else {
+            return Err(TokenError::Malformed("payload"));
+        };
         self.found.push(Member { tail, name, value });
         Ok(())
     }

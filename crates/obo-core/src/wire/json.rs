@@ -247,7 +247,10 @@ impl<'j> Scanner<'j> {
     #[inline]
     pub(crate) fn value(&mut self) -> Result<&'j str, TokenError> {
         self.peek();
-        if let Some(string) = self.plain_string() {
+        if let Some(end) = self.plain_string()
+            && let Some(string) = self.json.get(self.position..end)
+        {
+            self.position = end;
             return Ok(string);
         }
         let rest = self.json.get(self.position..);
@@ -257,27 +260,34 @@ impl<'j> Scanner<'j> {
         Ok(value)
     }
 
-    /// The string that comes next, with its quotes, in a text without escapes.
+    /// The end of the string that comes next, in a text without escapes.
     #[inline]
-    fn plain_string(&mut self) -> Option<&'j str> {
+    fn plain_string(&self) -> Option<usize> {
         let bytes = self.json.as_bytes();
         if !self.is_plain || bytes.get(self.position) != Some(&b'"') {
             return None;
         }
-        let end = closing_quote(bytes, self.position + 1)? + 1;
-        let string = self.json.get(self.position..end)?;
-        self.position = end;
-        Some(string)
+        Some(closing_quote(bytes, self.position + 1)? + 1)
     }
 
     /// The next name and its colon.
     #[inline]
     fn name(&mut self) -> Result<Cow<'j, str>, TokenError> {
         self.peek();
-        let name = match self.plain_string().and_then(unquoted) {
-            Some(name) => Cow::Borrowed(name),
-            None => text(self.value()?).ok_or_else(|| self.malformed())?,
-        };
+        if let Some(end) = self.plain_string()
+            && let Some(name) = self.json.get(self.position + 1..end - 1)
+            && self.json.as_bytes().get(end) == Some(&b':')
+        {
+            self.position = end + 1;
+            return Ok(Cow::Borrowed(name));
+        }
+        self.unusual_name()
+    }
+
+    /// A name with escapes, or with white space behind it.
+    #[cold]
+    fn unusual_name(&mut self) -> Result<Cow<'j, str>, TokenError> {
+        let name = text(self.value()?).ok_or_else(|| self.malformed())?;
         self.pass(b':')?;
         Ok(name)
     }

@@ -1,6 +1,8 @@
 //! The compact form, strict: RFC 7515 sections 5.2 and 7.1.
 
-use obo_core::TokenError;
+use obo_core::{BearerCredentials, TokenError, UnverifiedJwt};
+use proptest::prelude::*;
+use proptest::sample::Index;
 
 use crate::signer::{P256, b64};
 use crate::token::{Token, seal};
@@ -271,4 +273,64 @@ fn deep_json_does_not_overflow_stack() {
     assert_eq!(refusal(&unclosed), TokenError::Malformed("payload"));
     let shallow = format!("{}1{}", "[".repeat(100), "]".repeat(100));
     verdict(&Token::new().claim("x", shallow).mint()).unwrap();
+}
+
+/// The `kid` and the issuer of a token.
+type Shown = [Option<String>; 2];
+
+/// What both ways to read credentials show of a token.
+fn both(credentials: &[u8]) -> [Result<Shown, TokenError>; 2] {
+    let Some(credentials) = BearerCredentials::of_authorization(credentials) else {
+        panic!("the scheme is `Bearer`");
+    };
+    let shown = |jwt: UnverifiedJwt<'_>| {
+        let texts = [jwt.kid(), jwt.issuer()];
+        texts.map(|text| text.map(str::to_owned))
+    };
+    let in_two_steps = credentials.token().and_then(UnverifiedJwt::parse);
+    let at_once = UnverifiedJwt::parse_credentials(credentials);
+    [in_two_steps.map(shown), at_once.map(shown)]
+}
+
+/// BT-04
+#[test]
+fn credentials_are_read_alike() {
+    let token = Token::new().mint();
+    let [header, payload, signature] = parts(&token);
+    let odd = |signature: &str| format!("Bearer {header}.{payload}.{signature}").into_bytes();
+    let cases = [
+        (odd(&signature), true),
+        (odd(""), true),
+        (odd("="), true),
+        (odd("~+/=="), true),
+        (odd("a=b"), false),
+        (odd("a b"), false),
+        (odd("a%"), false),
+        (odd("\u{e4}"), false),
+        (odd(&"a".repeat(17_000)), false),
+        (b"Bearer opaque".to_vec(), false),
+        (b"Bearer ".to_vec(), false),
+        (b"Bearer \xff.\xff.\xff".to_vec(), false),
+    ];
+    for (credentials, is_read) in cases {
+        let [in_two_steps, at_once] = both(&credentials);
+        assert_eq!(in_two_steps, at_once, "{credentials:?}");
+        assert_eq!(at_once.is_ok(), is_read, "{credentials:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn edited_credentials_are_read_alike(
+        place in any::<Index>(),
+        removed in 0..3_usize,
+        added in proptest::collection::vec(any::<u8>(), 0..3),
+    ) {
+        let mut credentials = format!("Bearer {}", Token::new().mint()).into_bytes();
+        let start = 7 + place.index(credentials.len() - 7);
+        let end = credentials.len().min(start + removed);
+        credentials.splice(start..end, added);
+        let [in_two_steps, at_once] = both(&credentials);
+        prop_assert_eq!(in_two_steps, at_once);
+    }
 }

@@ -233,8 +233,12 @@ impl ResourceServer {
         found: BearerCredentials<'_>,
         refreshed: Option<Result<(), RefreshError>>,
     ) -> Verdict {
-        let (jwt, trusted) = match self.route(found) {
-            Ok(routed) => routed,
+        let jwt = match UnverifiedJwt::parse_credentials(found) {
+            Ok(jwt) => jwt,
+            Err(unread) => return self.without_issuer(found, unread),
+        };
+        let trusted = match self.route(found, &jwt) {
+            Ok(trusted) => trusted,
             Err(verdict) => return verdict,
         };
         let is_first = refreshed.is_none();
@@ -278,31 +282,36 @@ impl ResourceServer {
         Verdict::Admitted(caller)
     }
 
+    /// Introspects a token that names no issuer, if an issuer takes such tokens.
+    fn without_issuer(&self, found: BearerCredentials<'_>, unread: TokenError) -> Verdict {
+        match (self.0.opaque(), found.token()) {
+            (Some((policy, introspector)), Ok(token)) if introspector.takes(&unread) => {
+                let checked = UnverifiedJwt::check_unread(token, policy.issuer(), unread);
+                match checked.and_then(|()| policy.check_own_audience(token)) {
+                    Ok(()) => introspector.introspect(token, None).into(),
+                    Err(error) => error.into(),
+                }
+            }
+            _ => unread.into(),
+        }
+    }
+
     /// Selects the issuer of a token, and introspects it if that is configured.
     ///
     /// A token of an unknown issuer or with a forbidden algorithm never reaches the keys, and a
     /// token that names another issuer is never introspected.
-    fn route<'t>(
+    fn route(
         &self,
-        found: BearerCredentials<'t>,
-    ) -> Result<(UnverifiedJwt<'t>, &Trusted), Verdict> {
-        let token = found.token()?;
-        let of_no_issuer = |unread| match self.0.opaque() {
-            Some((policy, introspector)) if introspector.takes(&unread) => {
-                let checked = UnverifiedJwt::check_unread(token, policy.issuer(), unread);
-                match checked.and_then(|()| policy.check_own_audience(token)) {
-                    Ok(()) => introspector.introspect(token, None).into(),
-                    Err(error) => Verdict::from(error),
-                }
-            }
-            Some(_) | None => unread.into(),
+        found: BearerCredentials<'_>,
+        jwt: &UnverifiedJwt<'_>,
+    ) -> Result<&Trusted, Verdict> {
+        let Some(issuer) = jwt.issuer() else {
+            return Err(self.without_issuer(found, TokenError::MissingClaim("iss")));
         };
-        let jwt = UnverifiedJwt::parse(token).map_err(of_no_issuer)?;
-        let issuer = jwt.issuer();
-        let issuer = issuer.ok_or_else(|| of_no_issuer(TokenError::MissingClaim("iss")))?;
         let trusted = self.0.find(issuer);
         let trusted = trusted.ok_or_else(|| self.unknown_issuer(issuer))?;
         if let Some(introspector) = trusted.introspector_for(Jwts::Introspected) {
+            let token = found.token()?;
             // Some servers describe a refresh token like an access token, and omit that a token is
             // bound.
             jwt.check_access_token(trusted.policy.binding_checks())?;
@@ -312,6 +321,6 @@ impl ResourceServer {
         if !trusted.policy.allows(jwt.algorithm()) {
             return Err(TokenError::Algorithm.into());
         }
-        Ok((jwt, trusted))
+        Ok(trusted)
     }
 }
