@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::{env, thread};
 
-use crate::shell::{self, cargo, read, works};
+use crate::shell::{self, cargo, read, within, works};
 
-/// Arguments of `timeout`, which ends a program after 150 s. A server outlives the programs.
-const TIMEOUT: [&str; 2] = ["--kill-after=5", "150"];
-const SERVER: [&str; 2] = ["--kill-after=5", "600"];
+/// When a program is ended, in seconds. A server outlives the programs.
+const PROGRAM: &str = "150";
+const SERVER: &str = "600";
 
 /// For each server, the module of its tests, its script and its argument.
 const SERVERS: [(&str, &str, Option<&str>); 4] = [
@@ -43,7 +43,7 @@ pub(crate) fn run() -> shell::Result<Option<String>> {
         };
         let server = Server::start(name, command.args(argument), &folder)?;
         let module = format!("{name}::");
-        let mut command = bounded(&tests, TIMEOUT);
+        let mut command = bounded(&tests, PROGRAM);
         command.args(["--ignored", "--test-threads=1", &module]);
         command.env("RUST_BACKTRACE", "0");
         let output = command.env(server.variable(), &server.line).output()?;
@@ -58,7 +58,7 @@ pub(crate) fn run() -> shell::Result<Option<String>> {
     let (testkit, bound) = (start("testkit", &testkit)?, start("bound", &bound)?);
     for script in CLIENTS.split(' ') {
         let path = format!("clients/{script}");
-        if let Some(mut command) = command(&folder, &missing, &path, TIMEOUT) {
+        if let Some(mut command) = command(&folder, &missing, &path, PROGRAM) {
             let ours = [&testkit, &bound].map(|server| (server.variable(), &server.line));
             matrix.add(script, &command.envs(ours).output()?);
         }
@@ -71,7 +71,7 @@ pub(crate) fn run() -> shell::Result<Option<String>> {
 /// Installs from both registries at the same time. Returns the runtimes that are missing.
 fn install(folder: &Path) -> Vec<&'static str> {
     let runtimes = ["node", "python"].map(|runtime| {
-        let mut command = bounded(Path::new("tests/interop/install.sh"), TIMEOUT);
+        let mut command = bounded(Path::new("tests/interop/install.sh"), PROGRAM);
         command.arg(runtime).arg(folder.join(runtime));
         (runtime, thread::spawn(move || command.status()))
     });
@@ -83,20 +83,20 @@ fn install(folder: &Path) -> Vec<&'static str> {
 }
 
 /// The command for an installed script, or `None` if its runtime is missing.
-fn command(folder: &Path, missing: &[&str], script: &str, timeout: [&str; 2]) -> Option<Command> {
+fn command(folder: &Path, missing: &[&str], script: &str, seconds: &str) -> Option<Command> {
     let is_python = script.ends_with(".py");
     let (runtime, program) = match is_python {
         true => ("python", folder.join("python/bin/python")),
         false => ("node", "node".into()),
     };
-    let mut command = bounded(&program, timeout);
+    let mut command = bounded(&program, seconds);
     command.current_dir(folder.join(runtime)).arg(script);
     (!missing.contains(&runtime)).then_some(command)
 }
 
-fn bounded(program: &Path, timeout: [&str; 2]) -> Command {
-    let mut command = Command::new("timeout");
-    command.args(timeout).arg(program).stdin(Stdio::null());
+fn bounded(program: &Path, seconds: &str) -> Command {
+    let mut command = within(seconds, &Command::new(program));
+    command.stdin(Stdio::null());
     command
 }
 

@@ -19,11 +19,14 @@ pub(crate) fn cargo(arguments: &str) -> Command {
     command
 }
 
-/// The command, which is ended after these seconds. Arguments and variables are kept.
+/// The same command, which is ended after these seconds if the machine has `timeout`.
 pub(crate) fn within(seconds: &str, command: &Command) -> Command {
-    let mut limited = Command::new("timeout");
-    limited.args(["--kill-after=5", seconds]);
-    limited.arg(command.get_program()).args(command.get_args());
+    let has_timeout = works(Command::new("timeout").arg("--version"));
+    let limit = ["timeout", "--kill-after=5", seconds].into_iter();
+    let own = std::iter::once(command.get_program()).chain(command.get_args());
+    let mut words = limit.map(OsStr::new).filter(|_| has_timeout).chain(own);
+    let mut limited = Command::new(words.next().unwrap_or_default());
+    limited.args(words);
     let variables = command.get_envs();
     limited.envs(variables.filter_map(|(name, value)| Some((name, value?))));
     limited

@@ -158,6 +158,17 @@ async fn identifier_is_taken_once() {
     assert!(take(&one, "another").await);
 }
 
+/// Two replicas, and a token of alice that both have admitted.
+async fn two(replicas: &Replicas) -> ([Replica; 2], String) {
+    let token = replicas.older("alice", 5, "s1");
+    let both = [replicas.one(), replicas.one()];
+    for replica in &both {
+        replica.caller(&token).await;
+    }
+    settle().await;
+    (both, token)
+}
+
 /// Lets the store respond again, and the log be read.
 async fn return_of(replicas: &Replicas) {
     replicas.store.hang(false);
@@ -170,11 +181,7 @@ async fn return_of(replicas: &Replicas) {
 #[tokio::test]
 async fn dropped_revocation_takes_effect() {
     let replicas = Replicas::start().await;
-    let (one, other) = (replicas.one(), replicas.one());
-    let token = replicas.older("alice", 5, "s1");
-    one.caller(&token).await;
-    other.caller(&token).await;
-    settle().await;
+    let ([one, other], token) = two(&replicas).await;
     replicas.store.hang(true);
     tokio::time::pause();
     let issuer = replicas.issuer();
@@ -191,11 +198,7 @@ async fn dropped_revocation_takes_effect() {
 #[tokio::test]
 async fn closed_connection_loses_no_logout() {
     let replicas = Replicas::start().await;
-    let (one, other) = (replicas.one(), replicas.one());
-    let token = replicas.older("alice", 5, "s1");
-    one.caller(&token).await;
-    other.caller(&token).await;
-    settle().await;
+    let ([one, other], token) = two(&replicas).await;
     let logout = BackchannelLogout::new(&one.server, &one.fleet, "client-a").unwrap();
     let logout_token = replicas.idp.logout_token("alice", "client-a").mint();
     let send = || {
